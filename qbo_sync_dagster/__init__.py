@@ -1,0 +1,1 @@
+"""Keeps AlgaPSA and QuickBooks Online in step, both ways, and proves that they agree."""
