@@ -1,0 +1,89 @@
+"""What every room's tests share: one PostgreSQL server, a fresh database, the sandbox.
+
+The server is one per checkout and machine, used by all xdist workers and by runs that overlap;
+the run that ends last stops it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from qbo_sync_dagster.sandbox import postgres
+
+FreshDatabase = Callable[..., str]
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
+_FOLDER = Path(tempfile.gettempdir()) / f"qbo-sync-tests-{postgres.folder_key(_CHECKOUT)}" / "pg"
+
+
+def _users() -> Path:
+    """A file per living pytest process, so that nobody stops the server under another run."""
+    folder = _FOLDER.parent / "users"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Say that this process may use the server."""
+    (_users() / str(os.getpid())).touch()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server if no living pytest process is left."""
+    with postgres.starting_lock(_FOLDER):
+        (_users() / str(os.getpid())).unlink(missing_ok=True)
+        if not any(_is_alive(entry.name) for entry in _users().iterdir()):
+            postgres.stop_server(_FOLDER)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> postgres.EmbeddedServer:
+    """The shared server; whoever comes first starts it and clears what a killed run left."""
+    server = postgres.start(_FOLDER, postgres.FAST_AND_FORGETFUL)
+    if server.started_here:
+        for name in server.databases():
+            # Another run may have attached and made its database in the meantime.
+            if _is_left_over(name):
+                server.drop_database(name)
+    return server
+
+
+def _is_left_over(name: str) -> bool:
+    prefix, _, rest = name.partition("_")
+    with suppress(ValueError):
+        return prefix == "test" and not _is_alive(str(int(rest.partition("_")[0])))
+    return False
+
+
+@pytest.fixture
+def fresh_database(postgres_server: postgres.EmbeddedServer) -> Iterator[FreshDatabase]:
+    """`fresh_database()` gives the URL of a new empty database that ends with the test.
+
+    `fresh_database(template="name")` copies a database instead (it must have no connections).
+    """
+    names: list[str] = []
+
+    def create(template: str | None = None) -> str:
+        names.append(f"test_{os.getpid()}_{uuid.uuid4().hex[:12]}")
+        return postgres_server.create_database(names[-1], template)
+
+    yield create
+    for name in names:
+        postgres_server.drop_database(name)
