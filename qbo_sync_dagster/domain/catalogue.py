@@ -1,0 +1,224 @@
+"""The exception catalogue: every kind with its title, its cure and the actions that settle it.
+
+Titles and cures are the words of the user guide where it has them. Raising one belongs to the
+stages; what is in a particular exception belongs to `exception_record`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What staff can do about an exception."""
+
+    RETRY = "retry"
+    ACCEPT = "accept"
+    RE_EXPORT = "re-export"
+    LINK_CLIENT = "link client"
+    LINK_INVOICE = "link invoice"
+    RECONNECT = "reconnect"
+    DISMISS = "dismiss"
+
+
+class ExceptionKind(StrEnum):
+    """What went wrong, one open exception per (realm, kind, record)."""
+
+    CONNECTION_FAILED = "connection_failed"
+    CONNECTION_EXPIRES = "connection_expires"
+    ALGAPSA_NOT_READY = "algapsa_not_ready"
+    EXPORT_NOT_READY = "export_not_ready"
+    EXPORT_FAILING = "export_failing"
+    ALREADY_IN_QUICKBOOKS = "already_in_quickbooks"
+    BEFORE_GO_LIVE = "before_go_live"
+    PREPAYMENT = "prepayment"
+    CLOSED_PERIOD = "closed_period"
+    TOTAL_DIFFERENCE = "total_difference"
+    ORPHAN = "orphan"
+    UNKNOWN_INVOICE = "unknown_invoice"
+    ALREADY_SETTLED = "already_settled"
+    NON_PAYABLE = "non_payable"
+    PAYMENT_CURRENCY = "payment_currency"
+    PREPAID_REPLENISHMENT = "prepaid_replenishment"
+    SAME_PAYMENT = "same_payment"
+    DRIFT_CHANGED = "drift_changed"
+    DRIFT_GONE = "drift_gone"
+    PAYMENT_DRIFT = "payment_drift"
+    CHANGED_IN_ALGAPSA = "changed_in_algapsa"
+    REOPENED_IN_ALGAPSA = "reopened_in_algapsa"
+    DELETED_IN_ALGAPSA = "deleted_in_algapsa"
+    VOIDED_IN_ALGAPSA = "voided_in_algapsa"
+    CUSTOMER_UNAVAILABLE = "customer_unavailable"
+    UNREADABLE_CHANGE = "unreadable_change"
+    DOUBLE_LINK = "double_link"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """How a kind of exception is told: title, cure, and the actions it allows."""
+
+    title: str
+    cure: str
+    actions: tuple[Action, ...]
+
+
+CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
+    ExceptionKind.CONNECTION_FAILED: CatalogueEntry(
+        "Accounting connection failed authentication",
+        "Reconnect the company: `qbo-sync connections add` with a new refresh token.",
+        (Action.RECONNECT,),
+    ),
+    ExceptionKind.CONNECTION_EXPIRES: CatalogueEntry(
+        "Accounting connection expires in {days} days",
+        "Reconnect ahead of the deadline to avoid a paused sync.",
+        (Action.RECONNECT, Action.DISMISS),
+    ),
+    ExceptionKind.ALGAPSA_NOT_READY: CatalogueEntry(
+        "AlgaPSA is not ready for the sync",
+        "Do what the message says; `qbo-sync doctor` checks again at once. The next cycle goes on "
+        "where this one stopped.",
+        (Action.RETRY,),
+    ),
+    ExceptionKind.EXPORT_NOT_READY: CatalogueEntry(
+        "Scheduled accounting export failed validation",
+        "Open the linked invoice and fix each cause listed. It is usually a missing customer, "
+        "service, tax or term link. The next cycle exports it once they are fixed.",
+        (Action.RETRY, Action.LINK_CLIENT, Action.DISMISS),
+    ),
+    ExceptionKind.EXPORT_FAILING: CatalogueEntry(
+        "Scheduled accounting export keeps failing",
+        "Open the linked invoice and fix the cause. It is usually a missing service, tax, or term "
+        "mapping.",
+        (Action.RETRY, Action.LINK_INVOICE, Action.DISMISS),
+    ),
+    ExceptionKind.ALREADY_IN_QUICKBOOKS: CatalogueEntry(
+        "Already in QuickBooks",
+        "If it is the same invoice, link the two (`qbo-sync links import`). If it is another one, "
+        "change one of the two numbers; the next cycle exports the invoice.",
+        (Action.LINK_INVOICE, Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.BEFORE_GO_LIVE: CatalogueEntry(
+        "Dated before go-live",
+        "If it is in QuickBooks already, link the two. If it should go there, date it on or after "
+        "go-live. If it belongs to the old books, dismiss this.",
+        (Action.LINK_INVOICE, Action.DISMISS),
+    ),
+    ExceptionKind.PREPAYMENT: CatalogueEntry(
+        "Prepayment to record in QuickBooks",
+        "A prepayment is not income yet, so it is not exported as an invoice. Record it in "
+        "QuickBooks as your accountant books prepayments, with the amount shown, then link the "
+        "invoice or dismiss this.",
+        (Action.LINK_INVOICE, Action.DISMISS),
+    ),
+    ExceptionKind.CLOSED_PERIOD: CatalogueEntry(
+        "Dated in a closed QuickBooks period",
+        "Reopen the period in QuickBooks, or date the invoice after the closing date. Until then "
+        "it waits and nothing is sent.",
+        (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.TOTAL_DIFFERENCE: CatalogueEntry(
+        "Invoice total differs in QuickBooks",
+        "QuickBooks computed another total than AlgaPSA, usually by its own sales tax or by "
+        "rounding. Correct the invoice in QuickBooks, or accept the difference.",
+        (Action.ACCEPT, Action.DISMISS),
+    ),
+    ExceptionKind.ORPHAN: CatalogueEntry(
+        "Sent to QuickBooks, but its arrival can't be confirmed",
+        "Look for the record in QuickBooks. If it is there, link it. If it is not, send it again. "
+        "It is never sent a second time by itself.",
+        (Action.LINK_INVOICE, Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.UNKNOWN_INVOICE: CatalogueEntry(
+        "QuickBooks payment references an unknown invoice",
+        "Confirm the invoice was exported from AlgaPSA, or link it (`qbo-sync links import`). The "
+        "payment applies itself at the next cycle after that.",
+        (Action.LINK_INVOICE, Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.ALREADY_SETTLED: CatalogueEntry(
+        "QuickBooks payment targets an already-settled invoice",
+        "Review the payment in QuickBooks. AlgaPSA leaves the duplicate or overpayment unapplied.",
+        (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.NON_PAYABLE: CatalogueEntry(
+        "QuickBooks payment targets a non-payable invoice",
+        "The invoice is a draft or was cancelled in AlgaPSA. Move the payment to the right invoice "
+        "in QuickBooks, or finalize the invoice in AlgaPSA.",
+        (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.PAYMENT_CURRENCY: CatalogueEntry(
+        "QuickBooks payment is in another currency than its invoice",
+        "Correct the payment's or the invoice's currency in QuickBooks. The payment applies itself "
+        "once the currencies agree.",
+        (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.PREPAID_REPLENISHMENT: CatalogueEntry(
+        "QuickBooks payment is for a prepaid replenishment invoice",
+        "Record this payment in AlgaPSA itself, which then grants the prepaid hours or credit; "
+        "then match or dismiss this.",
+        (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.SAME_PAYMENT: CatalogueEntry(
+        "Same payment on both sides?",
+        "AlgaPSA and QuickBooks each hold a payment of the same amount on this invoice. If it is "
+        "the same money, delete one of the two; if both are real, say so. Until then nothing "
+        "moves.",
+        (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.DRIFT_CHANGED: CatalogueEntry(
+        "Exported invoice was changed in QuickBooks",
+        "Accept the QuickBooks version if the change was intentional, or re-export from AlgaPSA if "
+        "the AlgaPSA version is correct. Changing it back in QuickBooks also settles this.",
+        (Action.ACCEPT, Action.RE_EXPORT, Action.DISMISS),
+    ),
+    ExceptionKind.DRIFT_GONE: CatalogueEntry(
+        "Exported invoice was voided or deleted in QuickBooks",
+        "Accept the QuickBooks version if the change was intentional, or re-export from AlgaPSA if "
+        "the AlgaPSA version is correct.",
+        (Action.ACCEPT, Action.RE_EXPORT, Action.DISMISS),
+    ),
+    ExceptionKind.PAYMENT_DRIFT: CatalogueEntry(
+        "Applied payment was changed outside the sync",
+        "A payment that AlgaPSA and QuickBooks shared was changed on one side. Compare both and "
+        "correct the wrong one.",
+        (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.CHANGED_IN_ALGAPSA: CatalogueEntry(
+        "Exported invoice was changed in AlgaPSA",
+        "Re-export it if AlgaPSA is right, or change it back in AlgaPSA. Nothing is sent until "
+        "then; its payments keep flowing.",
+        (Action.RE_EXPORT, Action.DISMISS),
+    ),
+    ExceptionKind.REOPENED_IN_ALGAPSA: CatalogueEntry(
+        "Exported invoice was reopened in AlgaPSA",
+        "Finalize it again in AlgaPSA, or void it in QuickBooks. Its payments wait meanwhile.",
+        (Action.RE_EXPORT, Action.DISMISS),
+    ),
+    ExceptionKind.DELETED_IN_ALGAPSA: CatalogueEntry(
+        "Exported invoice was deleted in AlgaPSA",
+        "Void the invoice in QuickBooks if the sale did not happen, or enter it in AlgaPSA again "
+        "and link the two.",
+        (Action.LINK_INVOICE, Action.DISMISS),
+    ),
+    ExceptionKind.VOIDED_IN_ALGAPSA: CatalogueEntry(
+        "Exported invoice was voided in AlgaPSA",
+        "Void the invoice in QuickBooks too. If it has payments there, move or refund them first.",
+        (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.CUSTOMER_UNAVAILABLE: CatalogueEntry(
+        "Linked QuickBooks customer is no longer available",
+        "Re-link the client to an active QuickBooks customer, or make this one active again.",
+        (Action.LINK_CLIENT, Action.DISMISS),
+    ),
+    ExceptionKind.UNREADABLE_CHANGE: CatalogueEntry(
+        "QuickBooks sent a record that can't be read",
+        "Open the record in QuickBooks and save it again. If this stays, send the reference shown "
+        "to support. All other records went on.",
+        (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.DOUBLE_LINK: CatalogueEntry(
+        "Two records claim the same QuickBooks object",
+        "Find the wrong link with `qbo-sync links export` and correct it.",
+        (Action.LINK_CLIENT, Action.LINK_INVOICE, Action.DISMISS),
+    ),
+}

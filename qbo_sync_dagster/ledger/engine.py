@@ -1,0 +1,43 @@
+"""Engines on the ledger and the one clock of the project.
+
+Every ledger time comes from the SQL function `ledger_now()`: the database's `now()` plus a session
+setting that only tests set, through the DSN's options, so that processes they start have it too.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+# A sleeper that holds row locks must lose them before its lease runs out (300 s).
+_SESSION_OPTIONS = "-c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
+
+
+def create_ledger_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
+    """An engine on the ledger database at `url`, UTC sessions, pre-pinged."""
+    parsed = sa.make_url(url)
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg2")
+    given = parsed.query.get("options", "")
+    options = " ".join([_SESSION_OPTIONS, given if isinstance(given, str) else " ".join(given)])
+    parsed = parsed.set(query={**parsed.query, "options": options.strip()})
+    return sa.create_engine(parsed, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
+
+
+def ledger_now(connection: sa.Connection) -> datetime:
+    """The instant of the current ledger transaction, UTC."""
+    now: datetime = connection.execute(sa.text("SELECT ledger_now()")).scalar_one()
+    return now
+
+
+class LedgerClock:
+    """The engine's clock: reads `ledger_now()`, so that it cannot disagree with stored times."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    def now(self) -> datetime:
+        """The current instant, UTC."""
+        with self._engine.connect() as connection:
+            return ledger_now(connection)

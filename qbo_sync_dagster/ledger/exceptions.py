@@ -1,0 +1,181 @@
+"""Exceptions: at most one open per (realm, kind, record), each with its cause and cure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from qbo_sync_dagster.domain.catalogue import CATALOGUE, ExceptionKind
+from qbo_sync_dagster.domain.exception_record import ExceptionRecord
+from qbo_sync_dagster.ledger.tables import connections, exceptions
+
+
+@dataclass(frozen=True, slots=True)
+class StoredException:
+    """An exception as staff see it. `number` is what they name in an action."""
+
+    number: int
+    realm: str
+    kind: str
+    record: str
+    state: str
+    title: str
+    what_happened: str
+    how_to_resolve: str
+    records: list[dict[str, str]]
+    amounts: dict[str, int]
+    actions: list[str]
+    version: str
+    first_seen: datetime
+    last_seen: datetime
+    count: int
+    assignee: str
+    closed_at: datetime | None
+    closed_by: str | None
+    close_reason: str | None
+
+
+def raise_all(connection: sa.Connection, realm: str, raised: Sequence[ExceptionRecord]) -> int:
+    """Open or refresh exceptions; returns how many were not open before.
+
+    A repeat counts up. One that staff dismissed for this very version stays dismissed.
+    """
+    fresh = _not_dismissed(connection, realm, raised)
+    if not fresh:
+        return 0
+    assignee = connection.execute(
+        sa.select(connections.c.assignee).where(connections.c.realm == realm)
+    ).scalar_one()
+    opened = 0
+    for record in fresh:
+        statement = insert(exceptions).values(realm=realm, assignee=assignee, **_told(record))
+        new_number = connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["realm", "kind", "record"],
+                index_where=exceptions.c.state == "open",
+                set_=_told(record)
+                | {"count": exceptions.c.count + 1, "last_seen": sa.text("ledger_now()")},
+            ).returning(exceptions.c.count)
+        ).scalar_one()
+        opened += new_number == 1
+    return opened
+
+
+def resolve(
+    connection: sa.Connection,
+    realm: str,
+    kinds: Collection[ExceptionKind],
+    records: Collection[str],
+    reason: str,
+    by: str = "sync",
+) -> int:
+    """Close open exceptions of these kinds on these records; their cause went away."""
+    if not records:
+        return 0
+    named = exceptions.c.record == sa.any_(sa.literal(list(records), sa.ARRAY(sa.Text)))
+    return _close(connection, realm, kinds, named, reason, by)
+
+
+def resolve_others(
+    connection: sa.Connection,
+    realm: str,
+    kinds: Collection[ExceptionKind],
+    still: Collection[str],
+    reason: str,
+) -> int:
+    """Close open exceptions of these kinds whose record is not among those that still stand."""
+    others = sa.not_(exceptions.c.record == sa.any_(sa.literal(list(still), sa.ARRAY(sa.Text))))
+    return _close(connection, realm, kinds, others, reason, "sync")
+
+
+def listed(
+    connection: sa.Connection, realm: str | None = None, *, include_closed: bool = False
+) -> list[StoredException]:
+    """Exceptions, open first, newest first."""
+    query = sa.select(*[exceptions.c[name] for name in StoredException.__slots__])
+    if realm is not None:
+        query = query.where(exceptions.c.realm == realm)
+    if not include_closed:
+        query = query.where(exceptions.c.state == "open")
+    order = (exceptions.c.state != "open", exceptions.c.number.desc())
+    return [StoredException(*row) for row in connection.execute(query.order_by(*order))]
+
+
+def dismissed_versions(
+    connection: sa.Connection, realm: str, kinds: Collection[ExceptionKind]
+) -> set[tuple[str, str, str]]:
+    """(kind, record, version) of every dismissal: judged, so neither raised nor sent again."""
+    rows = connection.execute(
+        sa.select(exceptions.c.kind, exceptions.c.record, exceptions.c.version).where(
+            exceptions.c.realm == realm,
+            exceptions.c.state == "dismissed",
+            exceptions.c.kind.in_([str(kind) for kind in kinds]),
+        )
+    )
+    return {(kind, record, version) for kind, record, version in rows}
+
+
+def count_open(connection: sa.Connection, realm: str) -> int:
+    """Open exceptions of a company."""
+    count: int = connection.execute(
+        sa.select(sa.func.count())
+        .select_from(exceptions)
+        .where(exceptions.c.realm == realm, exceptions.c.state == "open")
+    ).scalar_one()
+    return count
+
+
+def _not_dismissed(
+    connection: sa.Connection, realm: str, raised: Sequence[ExceptionRecord]
+) -> list[ExceptionRecord]:
+    dismissed = dismissed_versions(connection, realm, {record.kind for record in raised})
+    return [
+        record
+        for record in raised
+        if (str(record.kind), record.record, record.version) not in dismissed
+    ]
+
+
+def _told(record: ExceptionRecord) -> dict[str, Any]:
+    return {
+        "kind": str(record.kind),
+        "record": record.record,
+        "title": record.title,
+        "what_happened": record.what_happened[:4000],
+        "how_to_resolve": record.how_to_resolve,
+        "records": [reference.as_json() for reference in record.references],
+        "amounts": record.amounts,
+        "actions": [str(action) for action in CATALOGUE[record.kind].actions],
+        "version": record.version,
+    }
+
+
+def _close(
+    connection: sa.Connection,
+    realm: str,
+    kinds: Collection[ExceptionKind],
+    where: sa.ColumnElement[bool],
+    reason: str,
+    by: str,
+) -> int:
+    result = connection.execute(
+        sa.update(exceptions)
+        .where(
+            exceptions.c.realm == realm,
+            exceptions.c.state == "open",
+            exceptions.c.kind.in_([str(kind) for kind in kinds]),
+            where,
+        )
+        .values(
+            state="resolved",
+            closed_at=sa.text("ledger_now()"),
+            closed_by=by,
+            close_reason=reason,
+        )
+    )
+    return result.rowcount

@@ -1,0 +1,174 @@
+"""The inbox: every change that QuickBooks reported, stored raw before anything is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from qbo_sync_dagster.ledger.tables import inbound_changes
+
+UNSETTLED = ("received", "parked")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One version of one QuickBooks object. `version` is its SyncToken, -1 for a deletion."""
+
+    change_id: int
+    entity: str
+    object_id: str
+    version: int
+    deleted: bool
+    state: str
+    updated_at: datetime | None
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """An object as a poll or a read delivered it; amounts in `payload` are strings or ints."""
+
+    entity: str
+    object_id: str
+    version: int
+    deleted: bool
+    updated_at: datetime | None
+    payload: dict[str, Any]
+
+
+_ROWS_A_STATEMENT = 500
+
+
+def receive(connection: sa.Connection, realm: str, objects: Sequence[Delivered]) -> int:
+    """Store what is new; returns how many versions were not known before.
+
+    The same version delivered again (polls overlap) is not stored again.
+    """
+    stored = 0
+    for start in range(0, len(objects), _ROWS_A_STATEMENT):
+        rows = [
+            {
+                "realm": realm,
+                "entity": item.entity,
+                "object_id": item.object_id,
+                "version": item.version,
+                "deleted": item.deleted,
+                "updated_at": item.updated_at,
+                "payload": item.payload,
+            }
+            for item in objects[start : start + _ROWS_A_STATEMENT]
+        ]
+        result = connection.execute(insert(inbound_changes).values(rows).on_conflict_do_nothing())
+        stored += result.rowcount
+    return stored
+
+
+def supersede(connection: sa.Connection, realm: str) -> int:
+    """Mark unsettled changes as known where a newer version of the object is in the inbox."""
+    newer = inbound_changes.alias("newer")
+    newest_wins = sa.or_(
+        newer.c.deleted & ~inbound_changes.c.deleted,
+        (newer.c.deleted == inbound_changes.c.deleted)
+        & (newer.c.version > inbound_changes.c.version),
+    )
+    result = connection.execute(
+        sa.update(inbound_changes)
+        .where(
+            inbound_changes.c.realm == realm,
+            inbound_changes.c.state.in_(UNSETTLED),
+            sa.exists().where(
+                newer.c.realm == inbound_changes.c.realm,
+                newer.c.entity == inbound_changes.c.entity,
+                newer.c.object_id == inbound_changes.c.object_id,
+                newest_wins,
+            ),
+        )
+        .values(state="known", settled_at=sa.text("ledger_now()"))
+    )
+    return result.rowcount
+
+
+def unsettled(connection: sa.Connection, realm: str, entity: str) -> list[Change]:
+    """Received and parked changes of one entity, oldest first."""
+    return _changes(
+        connection,
+        inbound_changes.c.realm == realm,
+        inbound_changes.c.entity == entity,
+        inbound_changes.c.state.in_(UNSETTLED),
+    )
+
+
+def newest(
+    connection: sa.Connection, realm: str, entity: str, object_ids: Collection[str]
+) -> dict[str, Change]:
+    """The newest stored version of each object, whatever its state."""
+    found = _changes(
+        connection,
+        inbound_changes.c.realm == realm,
+        inbound_changes.c.entity == entity,
+        inbound_changes.c.object_id == sa.any_(sa.literal(list(object_ids), sa.ARRAY(sa.Text))),
+    )
+    by_age = sorted(found, key=lambda change: (change.deleted, change.version))
+    return {change.object_id: change for change in by_age}
+
+
+def settle(connection: sa.Connection, realm: str, change_ids: Iterable[int], state: str) -> None:
+    """Give changes their state: applied, known, foreign or parked."""
+    connection.execute(
+        sa.update(inbound_changes)
+        .where(
+            inbound_changes.c.realm == realm,
+            inbound_changes.c.change_id
+            == sa.any_(sa.literal(list(change_ids), sa.ARRAY(sa.BigInteger))),
+        )
+        .values(state=state, settled_at=sa.text("ledger_now()"))
+    )
+
+
+def reopen(connection: sa.Connection, realm: str, entity: str, object_ids: Collection[str]) -> int:
+    """Have the newest version of each settled object planned anew, for a new link's sake."""
+    latest = newest(connection, realm, entity, object_ids)
+    again = [change.change_id for change in latest.values() if change.state in ("known", "foreign")]
+    settle(connection, realm, again, "received")
+    return len(again)
+
+
+def count_parked(connection: sa.Connection, realm: str) -> int:
+    """Changes that wait under an exception."""
+    parked: int = connection.execute(
+        sa.select(sa.func.count())
+        .select_from(inbound_changes)
+        .where(inbound_changes.c.realm == realm, inbound_changes.c.state == "parked")
+    ).scalar_one()
+    return parked
+
+
+def prune(connection: sa.Connection, before: datetime) -> int:
+    """Drop settled changes older than `before`, never the newest version of an object."""
+    newer = inbound_changes.alias("newer")
+    result = connection.execute(
+        sa.delete(inbound_changes).where(
+            inbound_changes.c.settled_at < before,
+            inbound_changes.c.state.in_(["applied", "known", "foreign"]),
+            sa.exists().where(
+                newer.c.realm == inbound_changes.c.realm,
+                newer.c.entity == inbound_changes.c.entity,
+                newer.c.object_id == inbound_changes.c.object_id,
+                newer.c.change_id > inbound_changes.c.change_id,
+            ),
+        )
+    )
+    return result.rowcount
+
+
+def _changes(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Change]:
+    columns = [inbound_changes.c[name] for name in Change.__slots__]
+    rows = connection.execute(
+        sa.select(*columns).where(*where).order_by(inbound_changes.c.change_id)
+    )
+    return [Change(*row) for row in rows]

@@ -1,0 +1,219 @@
+"""Links: this AlgaPSA record is that QuickBooks object, with what was last agreed on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+
+from qbo_sync_dagster.ledger.errors import DoubleLinkError
+from qbo_sync_dagster.ledger.tables import document_homes, links
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link. `snapshot` is what both sides agreed on, `shown` what QuickBooks showed last.
+
+    `fingerprint` is AlgaPSA's content at that agreement; `difference_minor` what QuickBooks' total
+    exceeds AlgaPSA's by, `accepted_minor` the part of it that staff or a setting accepted.
+    """
+
+    link_id: int
+    kind: str
+    algapsa_id: str
+    quickbooks_id: str
+    generation: int
+    state: str
+    origin: str
+    snapshot: dict[str, Any] | None
+    shown: dict[str, Any] | None
+    fingerprint: str | None
+    sync_token: int | None
+    payment_ids: list[str]
+    drift: dict[str, Any] | None
+    difference_minor: int
+    accepted_minor: int
+    mirrored: bool
+    linked_at: datetime
+    shown_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewLink:
+    """A link to make."""
+
+    kind: str
+    algapsa_id: str
+    quickbooks_id: str
+    origin: str
+    snapshot: dict[str, Any] | None = None
+    fingerprint: str | None = None
+    sync_token: int | None = None
+    payment_ids: Sequence[str] = ()
+    generation: int = 1
+    difference_minor: int = 0
+    accepted_minor: int = 0
+
+
+def add(connection: sa.Connection, realm: str, new: Sequence[NewLink]) -> None:
+    """Make links. Raises DoubleLinkError if a record or object is linked to something else."""
+    if not new:
+        return
+    rows = [
+        {
+            "realm": realm,
+            "kind": link.kind,
+            "algapsa_id": link.algapsa_id,
+            "quickbooks_id": link.quickbooks_id,
+            "origin": link.origin,
+            "snapshot": link.snapshot if link.snapshot is not None else sa.null(),
+            "shown": link.snapshot if link.snapshot is not None else sa.null(),
+            "fingerprint": link.fingerprint,
+            "sync_token": link.sync_token,
+            "payment_ids": list(link.payment_ids),
+            "generation": link.generation,
+            "difference_minor": link.difference_minor,
+            "accepted_minor": link.accepted_minor,
+        }
+        for link in new
+    ]
+    try:
+        connection.execute(sa.insert(links).values(rows))
+    except IntegrityError as error:
+        raise DoubleLinkError(
+            f"One of these {new[0].kind} records, or its QuickBooks object, is linked already."
+        ) from error
+
+
+def by_quickbooks_id(
+    connection: sa.Connection, realm: str, kind: str, ids: Collection[str] | None = None
+) -> dict[str, Link]:
+    """Live links of a kind, by QuickBooks id; all of them, or those of the given ids."""
+    return {link.quickbooks_id: link for link in _live(connection, realm, kind, "quickbooks", ids)}
+
+
+def by_algapsa_id(
+    connection: sa.Connection, realm: str, kind: str, ids: Collection[str] | None = None
+) -> dict[str, Link]:
+    """Live links of a kind, by AlgaPSA id; all of them, or those of the given ids."""
+    return {link.algapsa_id: link for link in _live(connection, realm, kind, "algapsa", ids)}
+
+
+def ids(connection: sa.Connection, realm: str, kind: str) -> dict[str, str]:
+    """AlgaPSA id to QuickBooks id of every live link of a kind; cheap."""
+    rows = connection.execute(
+        sa.select(links.c.algapsa_id, links.c.quickbooks_id).where(
+            links.c.realm == realm, links.c.kind == kind, links.c.state == "live"
+        )
+    )
+    return dict(rows.tuples().all())
+
+
+def ever_linked(connection: sa.Connection, tenant_realms: Collection[str]) -> set[str]:
+    """AlgaPSA ids of every invoice that has, or had and accepted the loss of, an object."""
+    rows = connection.execute(
+        sa.select(links.c.algapsa_id).where(
+            links.c.realm.in_(tenant_realms), links.c.kind == "invoice"
+        )
+    )
+    return set(rows.scalars())
+
+
+def update(connection: sa.Connection, link_id: int, **values: object) -> None:
+    """Set columns of one link; a None for a JSON column becomes SQL null."""
+    for name in ("drift", "shown", "snapshot"):
+        if name in values and values[name] is None:
+            values[name] = sa.null()
+    connection.execute(sa.update(links).where(links.c.link_id == link_id).values(**values))
+
+
+def show(
+    connection: sa.Connection,
+    link_id: int,
+    *,
+    shown: dict[str, Any] | None,
+    sync_token: int,
+    payment_ids: Sequence[str],
+) -> None:
+    """Remember what QuickBooks shows of a linked object now."""
+    values: dict[str, Any] = {
+        "sync_token": sync_token,
+        "payment_ids": list(payment_ids),
+        "shown_at": sa.text("ledger_now()"),
+    }
+    if shown is not None:
+        values["shown"] = shown
+    connection.execute(sa.update(links).where(links.c.link_id == link_id).values(values))
+
+
+def moved(connection: sa.Connection, realm: str) -> list[Link]:
+    """Live invoice links whose object no longer looks as agreed, or did not when last judged."""
+    rows = connection.execute(
+        sa.select(*_columns()).where(
+            links.c.realm == realm,
+            links.c.kind == "invoice",
+            links.c.state == "live",
+            sa.or_(links.c.shown.is_distinct_from(links.c.snapshot), links.c.drift.is_not(None)),
+        )
+    )
+    return [Link(*row) for row in rows]
+
+
+def set_home(
+    connection: sa.Connection, tenant: str, realm: str, invoice_ids: Collection[str]
+) -> set[str]:
+    """Make `realm` the home of documents that have none; returns those whose home it is now."""
+    wanted = sorted(set(invoice_ids))
+    if not wanted:
+        return set()
+    for start in range(0, len(wanted), 1000):
+        connection.execute(
+            insert(document_homes)
+            .values(
+                [
+                    {"tenant": tenant, "invoice_id": invoice_id, "realm": realm}
+                    for invoice_id in wanted[start : start + 1000]
+                ]
+            )
+            .on_conflict_do_nothing()
+        )
+    return {
+        invoice_id
+        for invoice_id, home in homes(connection, tenant, wanted).items()
+        if home == realm
+    }
+
+
+def homes(
+    connection: sa.Connection, tenant: str, invoice_ids: Collection[str] | None = None
+) -> dict[str, str]:
+    """The realm each document belongs to; documents without a home are not in it."""
+    query = sa.select(document_homes.c.invoice_id, document_homes.c.realm).where(
+        document_homes.c.tenant == tenant
+    )
+    if invoice_ids is not None:
+        query = query.where(
+            document_homes.c.invoice_id == sa.any_(sa.literal(list(invoice_ids), sa.ARRAY(sa.Text)))
+        )
+    return dict(connection.execute(query).tuples().all())
+
+
+def _columns() -> list[sa.Column[Any]]:
+    return [links.c[name] for name in Link.__slots__]
+
+
+def _live(
+    connection: sa.Connection, realm: str, kind: str, side: str, ids: Collection[str] | None
+) -> list[Link]:
+    query = sa.select(*_columns()).where(
+        links.c.realm == realm, links.c.kind == kind, links.c.state == "live"
+    )
+    if ids is not None:
+        wanted = sa.literal(list(ids), sa.ARRAY(sa.Text))
+        query = query.where(links.c[f"{side}_id"] == sa.any_(wanted))
+    return [Link(*row) for row in connection.execute(query)]

@@ -1,0 +1,144 @@
+"""Operations: what QuickBooks still lacks, at most one open per (realm, kind, record)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from qbo_sync_dagster.ledger.tables import OPEN_OPERATION_STATES, operations
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One outbound change. `faults` counts definite refusals, `attempt` sends."""
+
+    operation_id: int
+    kind: str
+    record_id: str
+    label: str
+    state: str
+    generation: int
+    attempt: int
+    faults: int
+    fingerprint: str | None
+    next_attempt_at: datetime | None
+    reason: str | None
+    reason_code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewOperation:
+    """An operation to queue; `label` is what people call the record."""
+
+    kind: str
+    record_id: str
+    label: str
+    fingerprint: str | None = None
+
+
+def queue(connection: sa.Connection, realm: str, new: Sequence[NewOperation]) -> int:
+    """Queue operations; one that is open already stays as it is. Returns how many are new."""
+    queued = 0
+    for start in range(0, len(new), 1000):
+        rows = [
+            {
+                "realm": realm,
+                "kind": item.kind,
+                "record_id": item.record_id,
+                "label": item.label,
+                "fingerprint": item.fingerprint,
+            }
+            for item in new[start : start + 1000]
+        ]
+        result = connection.execute(insert(operations).values(rows).on_conflict_do_nothing())
+        queued += result.rowcount
+    return queued
+
+
+def open_ones(connection: sa.Connection, realm: str, kind: str | None = None) -> list[Operation]:
+    """Open operations in the order they were queued."""
+    where: list[sa.ColumnElement[bool]] = [operations.c.state.in_(OPEN_OPERATION_STATES)]
+    if kind is not None:
+        where.append(operations.c.kind == kind)
+    return _operations(connection, realm, *where)
+
+
+def due(
+    connection: sa.Connection, realm: str, kind: str, *, after: int = 0, limit: int = 300
+) -> list[Operation]:
+    """Queued operations whose time has come, by id above `after`."""
+    return _operations(
+        connection,
+        realm,
+        operations.c.kind == kind,
+        operations.c.state == "queued",
+        operations.c.operation_id > after,
+        sa.or_(
+            operations.c.next_attempt_at.is_(None),
+            operations.c.next_attempt_at <= sa.text("ledger_now()"),
+        ),
+        limit=limit,
+    )
+
+
+def change(
+    connection: sa.Connection,
+    operation_ids: Collection[int],
+    state: str,
+    *,
+    reason: str | None = None,
+    reason_code: str | None = None,
+    next_attempt_at: datetime | None = None,
+    more_attempts: int = 0,
+    more_faults: int = 0,
+    fingerprint: str | None = None,
+) -> None:
+    """Move operations to a state, with why, in words and as a code."""
+    values = {
+        "state": state,
+        "reason": reason,
+        "reason_code": reason_code,
+        "next_attempt_at": next_attempt_at,
+        "attempt": operations.c.attempt + more_attempts,
+        "faults": operations.c.faults + more_faults,
+        "changed_at": sa.text("ledger_now()"),
+    }
+    if fingerprint is not None:
+        values["fingerprint"] = fingerprint
+    connection.execute(
+        sa.update(operations)
+        .where(
+            operations.c.operation_id
+            == sa.any_(sa.literal(list(operation_ids), sa.ARRAY(sa.BigInteger)))
+        )
+        .values(values)
+    )
+
+
+def counts(connection: sa.Connection, realm: str) -> dict[str, int]:
+    """How many open operations stand in each state."""
+    rows = connection.execute(
+        sa.select(operations.c.state, sa.func.count())
+        .where(operations.c.realm == realm, operations.c.state.in_(OPEN_OPERATION_STATES))
+        .group_by(operations.c.state)
+    )
+    return dict.fromkeys(OPEN_OPERATION_STATES, 0) | dict(rows.tuples().all())
+
+
+def _operations(
+    connection: sa.Connection,
+    realm: str,
+    *where: sa.ColumnElement[bool],
+    limit: int | None = None,
+) -> list[Operation]:
+    query = (
+        sa.select(*[operations.c[name] for name in Operation.__slots__])
+        .where(operations.c.realm == realm, *where)
+        .order_by(operations.c.operation_id)
+        .limit(limit)
+    )
+    return [Operation(*row) for row in connection.execute(query)]
