@@ -1,0 +1,76 @@
+"""What a QuickBooks payment wants of AlgaPSA: its allocations to linked invoices.
+
+Belongs here: the inbound payment as the rules see it. Does not: how QuickBooks writes it in JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+
+from qbo_sync_dagster.domain.errors import MalformedObjectError
+
+
+class PaymentEnd(StrEnum):
+    """Why a payment holds no money on any invoice any more."""
+
+    VOIDED = "voided"
+    DELETED = "deleted"
+    UNAPPLIED = "unapplied"
+
+
+@dataclass(frozen=True, slots=True)
+class WantedLine:
+    """One invoice line of the payment: an amount on a linked invoice, by its AlgaPSA id."""
+
+    invoice_id: str
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class WantedPayment:
+    """The newest known version of a QuickBooks payment.
+
+    `lines` are those on linked invoices; `unknown_invoices` are the QuickBooks ids of the other
+    invoices it pays, unless staff said that they are not from AlgaPSA. `version` is the SyncToken.
+    `currency` is None where QuickBooks names none. `is_credit` marks an application of a
+    QuickBooks credit memo, whose total is zero.
+    Raises MalformedObjectError for a negative line.
+    """
+
+    realm: str
+    payment_id: str
+    version: int
+    date: date
+    currency: str | None
+    reference: str
+    customer_id: str | None
+    lines: tuple[WantedLine, ...]
+    is_credit: bool = False
+    gone: PaymentEnd | None = None
+    unknown_invoices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(line.minor < 0 for line in self.lines):
+            raise MalformedObjectError(
+                f"QuickBooks payment {self.payment_id} has a line with a negative amount."
+            )
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether QuickBooks no longer has the payment at all: no later version can follow."""
+        return self.gone is PaymentEnd.DELETED
+
+    def per_invoice(self) -> Mapping[str, int]:
+        """Minor units per linked invoice over all lines; empty once the payment is gone.
+
+        The payment's total is never asked: an application of a credit memo has total zero.
+        """
+        nets: dict[str, int] = {}
+        for line in () if self.gone else self.lines:
+            if line.minor:
+                nets[line.invoice_id] = nets.get(line.invoice_id, 0) + line.minor
+        return MappingProxyType(nets)
