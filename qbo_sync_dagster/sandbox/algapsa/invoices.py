@@ -15,7 +15,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, Row
 
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge, charge_row, detail_rows
-from qbo_sync_dagster.sandbox.algapsa.credits import (
+from qbo_sync_dagster.sandbox.algapsa.credit import (
     apply_credit,
     issue_credit,
     reverse_credit,
