@@ -1,0 +1,86 @@
+"""Settings from the environment, typed. Read by definitions and the CLI, which hand values down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from qbo_sync_dagster.quickbooks.settings import QuickBooksSettings
+from qbo_sync_dagster.sync.engine import EngineConfig
+
+_HOSTS = {
+    "production": "https://quickbooks.api.intuit.com",
+    "sandbox": "https://sandbox-quickbooks.api.intuit.com",
+}
+_TOKEN_URL = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"  # noqa: S105 - an address
+_AUTHORIZE_URL = "https://appcenter.intuit.com/connect/oauth2"
+
+
+class MissingSettingError(Exception):
+    """A setting that this command needs is not set; the message says which and what it is."""
+
+
+class Settings(BaseSettings):
+    """Every setting of the program. Empty values count as unset."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
+
+    ledger_url: SecretStr | None = Field(None, validation_alias="QBO_SYNC_DATABASE_URL")
+    algapsa_url: SecretStr | None = Field(None, validation_alias="ALGAPSA_DATABASE_URL")
+    dagster_url: SecretStr | None = Field(None, validation_alias="DAGSTER_DATABASE_URL")
+    dagster_home: Path | None = Field(None, validation_alias="DAGSTER_HOME")
+    data_folder: Path | None = Field(None, validation_alias="QBO_SYNC_DATA")
+    client_id: str | None = Field(None, validation_alias="QBO_CLIENT_ID")
+    client_secret: SecretStr | None = Field(None, validation_alias="QBO_CLIENT_SECRET")
+    environment: str = Field(
+        "production", validation_alias="QBO_ENVIRONMENT", pattern="^(production|sandbox)$"
+    )
+    api_base_url: str | None = Field(None, validation_alias="QBO_API_BASE_URL")
+    oauth_token_url: str = Field(_TOKEN_URL, validation_alias="QBO_OAUTH_TOKEN_URL")
+    oauth_authorize_url: str = Field(_AUTHORIZE_URL, validation_alias="QBO_OAUTH_AUTHORIZE_URL")
+    secret_key: SecretStr | None = Field(None, validation_alias="QBO_SYNC_SECRET_KEY")
+    batches: bool = Field(True, validation_alias="QBO_SYNC_BATCHES")
+
+    def quickbooks(self) -> QuickBooksSettings:
+        """Where QuickBooks is. Raises MissingSettingError without the app's credentials."""
+        return QuickBooksSettings(
+            api_base_url=(self.api_base_url or f"{_HOSTS[self.environment]}/v3/company").rstrip(
+                "/"
+            ),
+            token_url=self.oauth_token_url,
+            client_id=_needed(self.client_id, "QBO_CLIENT_ID", "the Intuit app's client id"),
+            client_secret=_needed(
+                self.client_secret, "QBO_CLIENT_SECRET", "the Intuit app's client secret"
+            ),
+            batches=self.batches,
+        )
+
+    def ledger(self) -> str:
+        """The ledger's URL. Raises MissingSettingError."""
+        return _needed(
+            self.ledger_url, "QBO_SYNC_DATABASE_URL", "the PostgreSQL database of this program"
+        )
+
+    def engine_config(self) -> EngineConfig:
+        """What the engine is built from. Raises MissingSettingError for the first one missing."""
+        return EngineConfig(
+            ledger_url=self.ledger(),
+            algapsa_url=_needed(
+                self.algapsa_url, "ALGAPSA_DATABASE_URL", "AlgaPSA's PostgreSQL database"
+            ),
+            secret_key=_needed(
+                self.secret_key,
+                "QBO_SYNC_SECRET_KEY",
+                "the Fernet key that encrypts QuickBooks tokens",
+            ),
+            quickbooks=self.quickbooks(),
+        )
+
+
+def _needed(value: str | SecretStr | None, name: str, meaning: str) -> str:
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if not text:
+        raise MissingSettingError(f"{name} is not set: {meaning}. Set it and run this again.")
+    return text

@@ -1,0 +1,138 @@
+"""The engine: one object that holds what a cycle needs, built once per process.
+
+The only way to wire, for Dagster, the CLI, benchmarks and tests alike. Nothing here decides.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.ledger import tokens as token_vault
+from qbo_sync_dagster.ledger.engine import LedgerClock, create_ledger_engine
+from qbo_sync_dagster.quickbooks.oauth import StoredTokens, TokenSource
+from qbo_sync_dagster.quickbooks.pace import Pacer
+from qbo_sync_dagster.quickbooks.settings import QuickBooksSettings
+from qbo_sync_dagster.quickbooks.transport import new_http_client
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """What the engine is built from. `posting_budget_seconds` is the time stage 5 may take up to,
+    counted from the start of the run."""
+
+    ledger_url: str
+    algapsa_url: str
+    secret_key: str = field(repr=False)
+    quickbooks: QuickBooksSettings
+    posting_budget_seconds: float = 660.0
+
+
+class LockedTokenRow:
+    """The ledger's locked token row, as the QuickBooks gateway wants it."""
+
+    def __init__(self, row: token_vault.TokenRow) -> None:
+        self._row = row
+
+    @property
+    def current(self) -> StoredTokens:
+        """The tokens as stored."""
+        stored = self._row.load()
+        return StoredTokens(
+            access_token=stored.access_token,
+            access_expires_at=stored.access_expires_at,
+            refresh_token=stored.refresh_token,
+            refresh_expires_at=stored.refresh_expires_at,
+        )
+
+    def save(self, new: StoredTokens) -> None:
+        """Store rotated tokens."""
+        self._row.save(
+            token_vault.Tokens(
+                new.access_token,
+                new.access_expires_at,
+                new.refresh_token,
+                new.refresh_expires_at,
+            )
+        )
+
+
+class LedgerTokenStore:
+    """The QuickBooks gateway's token store on the ledger."""
+
+    def __init__(self, vault: token_vault.TokenVault) -> None:
+        self._vault = vault
+
+    @contextmanager
+    def exclusive(self, realm: str) -> Iterator[LockedTokenRow]:
+        """A lock on one company's tokens."""
+        with self._vault.exclusive(realm) as row:
+            yield LockedTokenRow(row)
+
+
+class SyncEngine:
+    """Gateways, ledger, clock and pace of one process. Close it when done."""
+
+    def __init__(
+        self,
+        config: EngineConfig,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.config = config
+        self.sleep = sleep
+        self.monotonic = monotonic
+        self.ledger = create_ledger_engine(config.ledger_url)
+        self.algapsa = sa.create_engine(
+            _with_driver(config.algapsa_url), pool_pre_ping=True, pool_size=3
+        )
+        self.cipher = token_vault.TokenCipher(config.secret_key)
+        self.clock = LedgerClock(self.ledger)
+        self.http = new_http_client(config.quickbooks)
+        self.tokens = TokenSource(
+            LedgerTokenStore(token_vault.TokenVault(self.ledger, self.cipher)),
+            self.http,
+            config.quickbooks,
+            self.now,
+        )
+        self._pacers: dict[str, Pacer] = {}
+
+    def now(self) -> datetime:
+        """The current instant on the ledger's clock, UTC."""
+        return self.clock.now()
+
+    def pacer(self, realm: str) -> Pacer:
+        """The company's pace, shared by all its clients in this process."""
+        if realm not in self._pacers:
+            self._pacers[realm] = Pacer(clock=self.monotonic, sleep=self.sleep)
+        return self._pacers[realm]
+
+    def close(self) -> None:
+        """Give connections back."""
+        self.http.close()
+        self.ledger.dispose()
+        self.algapsa.dispose()
+
+    def __enter__(self) -> SyncEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_engine(config: EngineConfig) -> SyncEngine:
+    """The engine for these settings; connects to nothing yet."""
+    return SyncEngine(config)
+
+
+def _with_driver(url: str) -> sa.URL:
+    parsed = sa.make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg2")
+    return parsed
