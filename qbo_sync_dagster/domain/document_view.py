@@ -1,0 +1,128 @@
+"""How a document looks in QuickBooks, in the fields that we export, and how two looks differ.
+
+Drift is a difference in these fields. Sync tokens, balances and applied payments move in ordinary
+life and are not part of a view.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from qbo_sync_dagster.domain.money import format_minor
+
+LIVE, VOIDED, DELETED = "live", "voided", "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class LineView:
+    """One line: the item sold, how many, for how much (minor units), under which class."""
+
+    item_id: str
+    quantity: str
+    amount_minor: int
+    class_id: str
+    tax_code: str
+
+    def as_text(self) -> str:
+        """`3 x item 12 = 150.00`, for people."""
+        parts = [f"item {self.item_id or 'none'}", f"amount {format_minor(self.amount_minor)}"]
+        if self.quantity:
+            parts.insert(0, f"quantity {self.quantity}")
+        if self.class_id:
+            parts.append(f"class {self.class_id}")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """A document as QuickBooks shows it. Amounts in minor units, dates as ISO text."""
+
+    state: str
+    number: str
+    customer_id: str
+    currency: str
+    date: str
+    due_date: str
+    total_minor: int
+    tax_minor: int
+    lines: tuple[LineView, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The view as a link stores it."""
+        return asdict(self) | {"lines": [asdict(line) for line in self.lines]}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> DocumentView:
+        """The view that a link stores."""
+        lines = tuple(LineView(**line) for line in stored["lines"])
+        return cls(**{**stored, "lines": lines})
+
+    def gone(self, state: str) -> DocumentView:
+        """The same document, voided or deleted."""
+        return DocumentView(
+            state=state,
+            number=self.number,
+            customer_id=self.customer_id,
+            currency=self.currency,
+            date=self.date,
+            due_date=self.due_date,
+            total_minor=0,
+            tax_minor=0,
+            lines=(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDifference:
+    """One field that differs, both values as text an accountant reads."""
+
+    field: str
+    agreed: str
+    shown: str
+
+
+def differences(agreed: DocumentView, shown: DocumentView) -> list[FieldDifference]:
+    """What changed from the agreed view to the one shown, field by field and line by line."""
+    if agreed.state != shown.state:
+        return [FieldDifference("state", agreed.state, shown.state)]
+    found = [
+        FieldDifference(name, before or "none", after or "none")
+        for name, before, after in (
+            ("number", agreed.number, shown.number),
+            ("customer", agreed.customer_id, shown.customer_id),
+            ("currency", agreed.currency, shown.currency),
+            ("date", agreed.date, shown.date),
+            ("due date", agreed.due_date, shown.due_date),
+            ("total", format_minor(agreed.total_minor), format_minor(shown.total_minor)),
+            ("tax", format_minor(agreed.tax_minor), format_minor(shown.tax_minor)),
+        )
+        if before != after
+    ]
+    return found + _line_differences(agreed.lines, shown.lines)
+
+
+def _line_differences(
+    agreed: tuple[LineView, ...], shown: tuple[LineView, ...]
+) -> list[FieldDifference]:
+    missing = LineView("", "", 0, "", "")
+    found = []
+    for position in range(max(len(agreed), len(shown))):
+        before = agreed[position] if position < len(agreed) else missing
+        after = shown[position] if position < len(shown) else missing
+        # QuickBooks rewrites tax codes by itself; the tax is compared as an amount.
+        if (before.item_id, before.quantity, before.amount_minor, before.class_id) != (
+            after.item_id,
+            after.quantity,
+            after.amount_minor,
+            after.class_id,
+        ):
+            texts = ["no line" if line is missing else line.as_text() for line in (before, after)]
+            found.append(FieldDifference(f"line {position + 1}", *texts))
+    return found
+
+
+def iso(day: date | None) -> str:
+    """A date as ISO text; empty for none."""
+    return day.isoformat() if day else ""

@@ -1,0 +1,58 @@
+"""Settling doubt: what became of a create whose answer never came.
+
+Judged from what a complete poll since the send shows, never by sending it blindly again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+# Intuit cuts a request at 120 s; one sent less than this before the poll may still be at work.
+MAY_STILL_ARRIVE = timedelta(seconds=130)
+# Intuit tells nothing certain about how long a request id is remembered; a day was seen.
+RESEND_WITHIN = timedelta(hours=12)
+
+
+class Verdict(Enum):
+    """What to do about a posting in doubt."""
+
+    ADOPT = "adopt"
+    WAIT = "wait"
+    SEND_AGAIN = "send again"
+    NEW_ATTEMPT = "new attempt"
+    ORPHAN = "orphan"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What QuickBooks shows about one posting in doubt.
+
+    `own` are ids of unlinked objects that are the record's; `suspects` counts things that could
+    be it without proof: unknown deletions, unmarked voids, unlinked objects with its customer and
+    amount. `batch_found` counts items of the same batch whose object was found.
+    """
+
+    first_sent_at: datetime
+    sent_at: datetime
+    polled_at: datetime
+    own: tuple[str, ...]
+    suspects: int
+    in_batch: bool
+    batch_found: int
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """The verdict on one posting."""
+    if len(evidence.own) == 1:
+        return Verdict.ADOPT
+    if len(evidence.own) > 1:
+        return Verdict.ORPHAN
+    if evidence.polled_at - evidence.sent_at < MAY_STILL_ARRIVE:
+        return Verdict.WAIT
+    if evidence.suspects or evidence.polled_at - evidence.first_sent_at > RESEND_WITHIN:
+        return Verdict.ORPHAN
+    if evidence.in_batch and evidence.batch_found:
+        return Verdict.NEW_ATTEMPT
+    return Verdict.SEND_AGAIN

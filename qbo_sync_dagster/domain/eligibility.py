@@ -1,0 +1,140 @@
+"""Which of AlgaPSA's documents QuickBooks still lacks, and which may not go there.
+
+Judged on headers, for all documents of a company at once. Whether a document is complete enough
+to be sent is `export`'s question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum
+from zoneinfo import ZoneInfo
+
+from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
+from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
+from qbo_sync_dagster.domain.money import format_minor
+
+CANCELLED_STATUSES = frozenset({"cancelled", "void"})
+
+
+class Standing(Enum):
+    """What a document is to the export of one company."""
+
+    TO_EXPORT = "to export"
+    LINKED = "linked"
+    ELSEWHERE = "another company's"
+    NOT_FINAL = "draft"
+    CANCELLED = "cancelled"
+    CREDIT_NOTE = "credit note"
+    PREPAYMENT = "prepayment"
+    BEFORE_GO_LIVE = "before go-live"
+    FINALIZED_LATE = "dated before go-live, finalized after it"
+    BOOKED_BY_ALGAPSA = "mapped by AlgaPSA itself"
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyScope:
+    """What decides whether a document belongs to this company's export.
+
+    `linked` are the ids of documents with a link in any company of the tenant, `homes` the realm
+    of each document that has one.
+    """
+
+    realm: str
+    is_default: bool
+    go_live: date
+    connected_at: datetime
+    time_zone: str
+    linked: Collection[str]
+    homes: Mapping[str, str]
+
+    def is_home_of(self, invoice_id: str) -> bool:
+        """Whether the document goes to this company: by its home, else by the default."""
+        home = self.homes.get(invoice_id)
+        return home == self.realm if home else self.is_default
+
+
+def standing(header: DocumentHeader, scope: CompanyScope) -> Standing:
+    """Where a document stands; the first reason that applies, in the order of finality."""
+    if header.invoice_id in scope.linked:
+        return Standing.LINKED
+    if not scope.is_home_of(header.invoice_id):
+        return Standing.ELSEWHERE
+    if header.status == "draft" or header.finalized_at is None:
+        return Standing.NOT_FINAL
+    if header.status in CANCELLED_STATUSES:
+        return Standing.CANCELLED
+    if header.invoice_type == "credit_note" or header.total_minor < 0:
+        return Standing.CREDIT_NOTE
+    return _billed(header, scope)
+
+
+def _billed(header: DocumentHeader, scope: CompanyScope) -> Standing:
+    if header.mapped_by_algapsa:
+        return Standing.BOOKED_BY_ALGAPSA
+    if header.invoice_date < scope.go_live:
+        late = _finalized_after_connecting(header, scope)
+        return Standing.FINALIZED_LATE if late else Standing.BEFORE_GO_LIVE
+    if header.is_prepayment or "prepayment" in (header.invoice_type, header.status):
+        return Standing.PREPAYMENT
+    return Standing.TO_EXPORT
+
+
+def _finalized_after_connecting(header: DocumentHeader, scope: CompanyScope) -> bool:
+    # AlgaPSA keeps only the day of finalizing, so the connect day itself counts as after: asking
+    # once too often loses nothing.
+    finalized = header.finalized_at
+    connect_day = scope.connected_at.astimezone(ZoneInfo(scope.time_zone)).date()
+    return finalized is not None and finalized.date() >= connect_day
+
+
+_RAISED = {
+    Standing.PREPAYMENT: ExceptionKind.PREPAYMENT,
+    Standing.FINALIZED_LATE: ExceptionKind.BEFORE_GO_LIVE,
+    Standing.BOOKED_BY_ALGAPSA: ExceptionKind.ALREADY_IN_QUICKBOOKS,
+}
+STANDING_KINDS = (ExceptionKind.PREPAYMENT, ExceptionKind.BEFORE_GO_LIVE)
+
+
+def exceptions_of(headers: Iterable[DocumentHeader], scope: CompanyScope) -> list[ExceptionRecord]:
+    """The exceptions of documents that are neither exported nor left alone silently."""
+    return [
+        _exception(header, kind, scope)
+        for header in headers
+        if (kind := _RAISED.get(standing(header, scope)))
+    ]
+
+
+def _exception(header: DocumentHeader, kind: ExceptionKind, scope: CompanyScope) -> ExceptionRecord:
+    total = f"{format_minor(header.total_minor)} {header.currency}"
+    told = {
+        ExceptionKind.PREPAYMENT: (
+            f"Prepayment invoice {header.number} of {total}, dated {header.invoice_date}, is not "
+            "exported, and neither are its payments."
+        ),
+        ExceptionKind.BEFORE_GO_LIVE: (
+            f"Invoice {header.number} of {total} is dated {header.invoice_date}, before go-live on "
+            f"{scope.go_live}, but was finalized after the company was connected."
+        ),
+        ExceptionKind.ALREADY_IN_QUICKBOOKS: (
+            f"AlgaPSA itself has invoice {header.number} of {total} as booked in QuickBooks"
+            + (f" (its id there: {header.mapped_external_id})" if header.mapped_external_id else "")
+            + ". It is not created again."
+        ),
+    }
+    return ExceptionRecord(
+        kind=kind,
+        record=f"invoice:{header.invoice_id}",
+        what_happened=told[kind],
+        references=(invoice_reference(header),),
+        amounts={"total": header.total_minor},
+        version=header.fingerprint,
+    )
+
+
+def invoice_reference(header: DocumentHeader) -> RecordReference:
+    """How an exception points to an AlgaPSA invoice."""
+    return RecordReference("algapsa", "invoice", header.invoice_id, f"Invoice {header.number}")
