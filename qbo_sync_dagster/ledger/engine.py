@@ -7,7 +7,9 @@ setting that only tests set, through the DSN's options, so that processes they s
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
+import simplejson
 import sqlalchemy as sa
 
 # A sleeper that holds row locks must lose them before its lease runs out (300 s).
@@ -22,7 +24,15 @@ def create_ledger_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
     given = parsed.query.get("options", "")
     options = " ".join([_SESSION_OPTIONS, given if isinstance(given, str) else " ".join(given)])
     parsed = parsed.set(query={**parsed.query, "options": options.strip()})
-    return sa.create_engine(parsed, pool_size=pool_size, max_overflow=10, pool_pre_ping=True)
+    return sa.create_engine(
+        parsed,
+        pool_size=pool_size,
+        max_overflow=10,
+        pool_pre_ping=True,
+        # Payloads are kept as QuickBooks sent them: an amount through a float could lose a cent.
+        json_serializer=partial(simplejson.dumps, use_decimal=True, default=str),
+        json_deserializer=partial(simplejson.loads, use_decimal=True),
+    )
 
 
 def ledger_now(connection: sa.Connection) -> datetime:

@@ -1,0 +1,70 @@
+"""What we send: the JSON bodies of our documents and customers, in Intuit's field names.
+
+What belongs here: which field carries which value. What does not: what the value is (domain).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from qbo_sync_dagster.domain.export import ExportDocument, ExportLine
+from qbo_sync_dagster.domain.money import to_decimal
+
+
+def invoice_body(document: ExportDocument) -> dict[str, Any]:
+    """The body that creates an invoice."""
+    body: dict[str, Any] = {
+        "DocNumber": document.number,
+        "CustomerRef": _reference(document.customer_id),
+        "TxnDate": document.invoice_date.isoformat(),
+        "DueDate": document.due_date.isoformat(),
+        "SalesTermRef": _reference(document.term_id),
+        "CurrencyRef": _reference(document.currency),
+        "Line": [_line(line) for line in document.lines],
+    }
+    if document.tax_minor:
+        body["TxnTaxDetail"] = {"TotalTax": to_decimal(document.tax_minor)}
+    if document.tax_is_excluded:
+        body["GlobalTaxCalculation"] = "TaxExcluded"
+    if document.exchange_rate is not None:
+        body["ExchangeRate"] = document.exchange_rate
+    if document.email:
+        body["BillEmail"] = {"Address": document.email}
+    if document.department_id:
+        body["DepartmentRef"] = _reference(document.department_id)
+    if document.note:
+        body["PrivateNote"] = document.note
+    return body
+
+
+def customer_body(name: str, email: str | None, currency: str | None) -> dict[str, Any]:
+    """The body that creates a customer; `currency` only where the company has several."""
+    body: dict[str, Any] = {"DisplayName": name, "CompanyName": name}
+    if email:
+        body["PrimaryEmailAddr"] = {"Address": email}
+    if currency:
+        body["CurrencyRef"] = _reference(currency)
+    return body
+
+
+def _line(line: ExportLine) -> dict[str, Any]:
+    detail: dict[str, Any] = {"ItemRef": _reference(line.item_id)}
+    optional: dict[str, Decimal | dict[str, str] | str | None] = {
+        "Qty": line.quantity,
+        "UnitPrice": line.unit_price,
+        "TaxCodeRef": _reference(line.tax_code) if line.tax_code else None,
+        "ClassRef": _reference(line.class_id) if line.class_id else None,
+        "ServiceDate": line.service_date.isoformat() if line.service_date else None,
+    }
+    detail |= {name: value for name, value in optional.items() if value is not None}
+    return {
+        "DetailType": "SalesItemLineDetail",
+        "Amount": line.amount,
+        "Description": line.description,
+        "SalesItemLineDetail": detail,
+    }
+
+
+def _reference(value: str) -> dict[str, str]:
+    return {"value": value}

@@ -1,0 +1,77 @@
+"""From the QuickBooks gateway's values to those of the ledger and the rules, field by field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qbo_sync_dagster.domain.document_view import LIVE, VOIDED, DocumentView, LineView, iso
+from qbo_sync_dagster.domain.export import ExportDocument
+from qbo_sync_dagster.domain.identity import DocumentIdentity
+from qbo_sync_dagster.domain.money import to_minor
+from qbo_sync_dagster.ledger.inbox import Delivered
+from qbo_sync_dagster.quickbooks.answers import RawObject
+from qbo_sync_dagster.quickbooks.objects import DocumentLine, Invoice
+
+# A deletion has no token; it is the last version whatever came before.
+DELETED_VERSION = -1
+
+
+def delivered(raw: RawObject) -> Delivered:
+    """An object for the inbox."""
+    return Delivered(
+        entity=raw.entity,
+        object_id=raw.id,
+        version=DELETED_VERSION if raw.deleted else version(raw.sync_token),
+        deleted=raw.deleted,
+        updated_at=raw.updated_at,
+        payload=raw.payload,
+    )
+
+
+def version(sync_token: str | None) -> int:
+    """A SyncToken as a number; one that is none is version 0, and the object is parked later."""
+    token = sync_token or ""
+    return int(token) if token.isdecimal() and len(token) <= 18 else 0
+
+
+def document_view(invoice: Invoice) -> DocumentView:
+    """The invoice in the fields that we export.
+
+    Raises MoneyError for an amount that books cannot hold.
+    """
+    return DocumentView(
+        state=VOIDED if invoice.is_voided else LIVE,
+        number=invoice.doc_number or "",
+        customer_id=invoice.customer_id,
+        currency=invoice.currency or "",
+        date=iso(invoice.date),
+        due_date=iso(invoice.due_date),
+        total_minor=to_minor(invoice.total),
+        tax_minor=to_minor(invoice.tax_total),
+        lines=() if invoice.is_voided else tuple(_line_view(line) for line in invoice.lines),
+    )
+
+
+def identity(document: ExportDocument) -> DocumentIdentity:
+    """What an exported document is recognised by in QuickBooks."""
+    return DocumentIdentity(
+        number=document.number,
+        customer_id=document.customer_id,
+        total_minor=document.total_minor,
+        date=document.invoice_date.isoformat(),
+        line_amounts=tuple(to_minor(line.amount) for line in document.lines),
+    )
+
+
+def _line_view(line: DocumentLine) -> LineView:
+    return LineView(
+        item_id=line.item_id or "",
+        quantity=_plain(line.quantity),
+        amount_minor=to_minor(line.amount),
+        class_id=line.class_id or "",
+        tax_code=line.tax_code or "",
+    )
+
+
+def _plain(number: Any) -> str:
+    return "" if number is None else f"{number.normalize():f}"
