@@ -18,12 +18,12 @@ _PATTERNS: Final = (
     (re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE), rf"\1 {_HIDDEN}"),
     (
         re.compile(
-            r"(authorization\\?[\"']?\s*[:=,]\s*b?\\?[\"']?)(?!bearer|basic)[^\s\"',}]+", re.I
+            r"(authorization\\?[\"']?\s*[:=]\s*b?\\?[\"']?)(?!bearer|basic)[^\s\"',}]+", re.I
         ),
         rf"\1{_HIDDEN}",
     ),
     (
-        re.compile(rf"((?:{_NAMES})\\?[\"']?\s*[:=,]\s*b?\\?[\"']?)[^\s\"'&,;}}]+", re.I),
+        re.compile(rf"((?:{_NAMES})\\?[\"']?\s*[:=]\s*b?\\?[\"']?)[^\s\"'&,;}}]+", re.I),
         rf"\1{_HIDDEN}",
     ),
     # Intuit's refresh tokens (AB11...) and encrypted access tokens (eyJ...), wherever they stand:
