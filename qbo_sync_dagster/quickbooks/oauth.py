@@ -39,7 +39,8 @@ class StoredTokens:
 class LockedTokens(Protocol):
     """The tokens of one company while nobody else can read them for a refresh."""
 
-    def load(self) -> StoredTokens:
+    @property
+    def current(self) -> StoredTokens:
         """As stored, read under the lock."""
 
     def save(self, new: StoredTokens) -> None:
@@ -88,7 +89,7 @@ class TokenSource:
 
     def _renewed(self, realm: str, rejected: str | None) -> StoredTokens:
         with self._store.exclusive(realm) as locked:
-            tokens = locked.load()
+            tokens = locked.current
             if not self._usable(tokens, rejected):
                 tokens = self._refreshed(tokens)
                 locked.save(tokens)

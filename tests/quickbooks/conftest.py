@@ -59,7 +59,8 @@ class MemoryTokenStore:
             yield self
             self.events.append("released")
 
-    def load(self) -> StoredTokens:
+    @property
+    def current(self) -> StoredTokens:
         return self.tokens
 
     def save(self, new: StoredTokens) -> None:
@@ -95,6 +96,7 @@ class Company:
         reply = reply(request) if callable(reply) else reply
         if isinstance(reply, Exception):
             raise reply
+        assert isinstance(reply, httpx.Response)
         return reply
 
     def http(self) -> httpx.Client:

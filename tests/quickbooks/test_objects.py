@@ -102,7 +102,11 @@ def test_an_invoice_is_read_with_its_lines_links_and_tax() -> None:
     assert read.linked_payment_ids == ("31",)
     (line,) = read.lines
     assert (line.id, line.item_id, line.class_id, line.tax_code) == ("1", "3", "9", "TAX")
-    assert (line.quantity, line.unit_price, line.amount) == (3, Decimal("33.5"), Decimal("100.50"))
+    assert (line.quantity, line.unit_price, line.amount) == (
+        Decimal(3),
+        Decimal("33.5"),
+        Decimal("100.50"),
+    )
 
 
 def test_a_minimal_invoice_is_enough() -> None:

@@ -235,7 +235,7 @@ def test_a_lost_lease_stops_the_call_before_it_is_sent(company: Any) -> None:
 
 
 def test_each_call_is_counted_with_kind_and_meter(company: Any, ok: Ok) -> None:
-    changes = {"CDCResponse": [{"QueryResponse": [{}]}]}
+    changes: dict[str, Any] = {"CDCResponse": [{"QueryResponse": [{}]}]}
     company.replies = [ok(changes), ok({"QueryResponse": {}}), ok(PAYMENT), httpx.ReadTimeout("x")]
     client = company.client()
     client.cdc(["Payment"], SINCE)
