@@ -1,0 +1,129 @@
+"""AlgaPSA as the rest of the engine meets it: one object per connection's tenant and time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.algapsa import (
+    documents,
+    headers,
+    mirror,
+    movements,
+    preflight,
+    reference,
+)
+from qbo_sync_dagster.algapsa.payments_write import PaymentWriter
+from qbo_sync_dagster.algapsa.sql import Source, translated_faults
+from qbo_sync_dagster.domain.algapsa_payments import CreditApplication, PaymentRecord
+from qbo_sync_dagster.domain.algapsa_records import (
+    Client,
+    Document,
+    DocumentHeader,
+    Service,
+    TaxRegion,
+)
+
+_EXISTING = """
+    SELECT invoice_id::text FROM invoices
+    WHERE tenant = :tenant AND invoice_id = ANY(CAST(:ids AS uuid[]))
+"""
+_IS_ENTERPRISE = "SELECT to_regclass('public.payment_webhook_events') IS NOT NULL"
+
+
+class Edition(StrEnum):
+    """Which AlgaPSA this is; it decides about payment links and mirroring."""
+
+    COMMUNITY = "community"
+    ENTERPRISE = "enterprise"
+
+
+class AlgaPsa:
+    """One tenant of an AlgaPSA database. Every method may raise an AlgaPsaError.
+
+    `time_zone` is the IANA name by which an instant that is not midnight UTC becomes a book date.
+    """
+
+    def __init__(self, engine: sa.Engine, tenant: str, time_zone: str) -> None:
+        self._source = Source(engine, tenant, time_zone)
+        self._edition: Edition | None = None
+
+    def edition(self) -> Edition:
+        """The edition, asked once."""
+        if self._edition is None:
+            [[is_enterprise]] = self._source.fetch(_IS_ENTERPRISE)
+            self._edition = Edition.ENTERPRISE if is_enterprise else Edition.COMMUNITY
+        return self._edition
+
+    def preflight(self, now: datetime) -> tuple[preflight.PreflightProblem, ...]:
+        """What stands in the way of a cycle at the instant `now` of the ledger's clock."""
+        return preflight.preflight(self._source, now)
+
+    def clients(self) -> list[Client]:
+        """Every client of the tenant."""
+        return reference.clients(self._source)
+
+    def services(self) -> list[Service]:
+        """Every service of the tenant's catalogue."""
+        return reference.services(self._source)
+
+    def tax_regions(self) -> list[TaxRegion]:
+        """Every tax region of the tenant."""
+        return reference.tax_regions(self._source)
+
+    def document_headers(
+        self, *, dated_from: date | None, ids: Collection[str] = ()
+    ) -> list[DocumentHeader]:
+        """Finalized documents dated on or after `dated_from`, and those of `ids` in any state."""
+        with self._source.snapshot() as snapshot:
+            return headers.document_headers(snapshot, dated_from=dated_from, ids=ids)
+
+    def documents(self, ids: Collection[str]) -> dict[str, Document]:
+        """Documents with their lines by invoice id; without those that are gone."""
+        with self._source.snapshot() as snapshot:
+            return documents.documents(snapshot, ids)
+
+    def existing(self, ids: Collection[str]) -> set[str]:
+        """Those of the invoice ids that AlgaPSA still has, draft or not."""
+        with self._source.snapshot() as snapshot:
+            return {row[0] for row in snapshot.fetch_by_ids(_EXISTING, ids)}
+
+    def payments(self, invoice_ids: Collection[str]) -> list[PaymentRecord]:
+        """Every payment row of the invoices, oldest first."""
+        with self._source.snapshot() as snapshot:
+            return movements.payments(snapshot, invoice_ids)
+
+    def credit_applications(self, invoice_ids: Collection[str]) -> list[CreditApplication]:
+        """What credits gave to the invoices, oldest first, reversed ones included."""
+        with self._source.snapshot() as snapshot:
+            return movements.credit_applications(snapshot, invoice_ids)
+
+    def standing_invoices(
+        self, realm: str, payment_ids: Collection[str]
+    ) -> dict[str, frozenset[str]]:
+        """Per QuickBooks payment the invoices on which rows of ours stand for it."""
+        with self._source.snapshot() as snapshot:
+            return movements.standing_invoices(snapshot, realm, payment_ids)
+
+    def mirror_links(self, realm: str, links: Mapping[str, str]) -> set[str]:
+        """Have AlgaPSA protect linked invoices (invoice id to QuickBooks id); Community only.
+
+        Returns the invoices newly mapped.
+        """
+        if not links or self.edition() is Edition.ENTERPRISE:
+            return set()
+        return mirror.mirror(self._source, realm, links)
+
+    def unmirror(self, realm: str, invoice_ids: Collection[str]) -> set[str]:
+        """Take our protection off invoices; returns those that had it."""
+        return mirror.unmirror(self._source, realm, invoice_ids) if invoice_ids else set()
+
+    @contextmanager
+    def payment_writer(self) -> Iterator[PaymentWriter]:
+        """One database connection on which payments are written, each in its own transaction."""
+        with translated_faults(), self._source.engine.connect() as connection:
+            yield PaymentWriter(connection, self._source)

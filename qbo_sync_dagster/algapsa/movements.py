@@ -1,0 +1,83 @@
+"""What moved on documents: payment rows, credit applications, and who owns which row."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from qbo_sync_dagster.algapsa.sql import METADATA_KEY, Snapshot, book_date
+from qbo_sync_dagster.domain.algapsa_payments import (
+    CreditApplication,
+    PaymentKey,
+    PaymentRecord,
+)
+
+_KEY = f"p.metadata->'{METADATA_KEY}'"
+_PAYMENTS = f"""
+    SELECT p.payment_id::text, p.invoice_id::text, p.amount, p.payment_method,
+        {book_date("COALESCE(p.payment_date, p.created_at)")}, COALESCE(p.status, 'completed'),
+        p.reference_number, {_KEY}->>'realm', {_KEY}->>'payment', {_KEY}->>'version', p.created_at
+    FROM invoice_payments p
+    WHERE p.tenant = :tenant AND p.invoice_id = ANY(CAST(:ids AS uuid[]))
+    ORDER BY p.created_at, p.payment_id
+"""
+# Allocation rows stay when an application is reversed, so the transactions are what counts.
+_CREDITS = f"""
+    SELECT a.transaction_id::text, credit->>'creditId', a.invoice_id::text,
+        CAST(credit->>'amount' AS numeric)::bigint, {book_date("a.created_at")},
+        issuance.invoice_id::text, source.invoice_type,
+        EXISTS (
+            SELECT FROM transactions r
+            WHERE r.tenant = a.tenant AND r.invoice_id = a.invoice_id
+                AND r.type = 'credit_adjustment'
+                AND r.metadata->>'reversal_of' = a.transaction_id::text
+        )
+    FROM transactions a
+    CROSS JOIN LATERAL jsonb_array_elements(a.metadata->'applied_credits') credit
+    LEFT JOIN transactions issuance ON issuance.tenant = a.tenant
+        AND issuance.transaction_id = CAST(credit->>'transactionId' AS uuid)
+    LEFT JOIN invoices source
+        ON source.tenant = a.tenant AND source.invoice_id = issuance.invoice_id
+    WHERE a.tenant = :tenant AND a.type = 'credit_application'
+        AND a.invoice_id = ANY(CAST(:ids AS uuid[]))
+    ORDER BY a.created_at, a.transaction_id, credit->>'creditId'
+"""
+_STANDING = f"""
+    SELECT DISTINCT {_KEY}->>'payment', p.invoice_id::text FROM invoice_payments p
+    WHERE p.tenant = :tenant AND p.payment_method = 'quickbooks'
+        AND {_KEY}->>'realm' = :realm AND {_KEY}->>'payment' = ANY(CAST(:payments AS text[]))
+"""
+
+
+def payments(snapshot: Snapshot, invoice_ids: Collection[str]) -> list[PaymentRecord]:
+    """Every payment row of the invoices, oldest first, ours and AlgaPSA's own."""
+    return [
+        PaymentRecord(*(*fields, _key(realm, payment, version), created_at))
+        for *fields, realm, payment, version, created_at in snapshot.fetch_by_ids(
+            _PAYMENTS, invoice_ids
+        )
+    ]
+
+
+def credit_applications(
+    snapshot: Snapshot, invoice_ids: Collection[str]
+) -> list[CreditApplication]:
+    """What each credit gave to the invoices, reversed ones included and marked."""
+    return [CreditApplication(*row) for row in snapshot.fetch_by_ids(_CREDITS, invoice_ids)]
+
+
+def standing_invoices(
+    snapshot: Snapshot, realm: str, payment_ids: Collection[str]
+) -> dict[str, frozenset[str]]:
+    """Per QuickBooks payment the invoices on which rows of ours stand for it, net zero included."""
+    found: dict[str, set[str]] = defaultdict(set)
+    wanted = sorted(set(payment_ids))
+    for payment_id, invoice_id in snapshot.fetch(_STANDING, realm=realm, payments=wanted):
+        found[payment_id].add(invoice_id)
+    return {payment_id: frozenset(invoices) for payment_id, invoices in found.items()}
+
+
+def _key(realm: str | None, payment_id: str | None, version: str | None) -> PaymentKey | None:
+    if realm is None or payment_id is None or version is None:
+        return None
+    return PaymentKey(realm, payment_id, int(version))

@@ -1,0 +1,303 @@
+"""Writing one QuickBooks payment into AlgaPSA, under locks, the way AlgaPSA itself writes one.
+
+Belongs here: the locks, what is read under them, the rows. Does not: deciding which rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.algapsa.errors import PaymentRowTakenError
+from qbo_sync_dagster.algapsa.sql import (
+    METADATA_KEY,
+    Source,
+    book_date,
+    translated_faults,
+    uuids,
+)
+from qbo_sync_dagster.domain.payment_ids import lock_key
+from qbo_sync_dagster.domain.payment_plan import PaymentPlan, PaymentRow
+from qbo_sync_dagster.domain.payment_standing import InvoiceState, RowKind, StandingRow
+from qbo_sync_dagster.domain.payment_wanted import WantedPayment
+from qbo_sync_dagster.domain.same_money import LocalKind, LocalMoney
+
+_MAX_REFERENCE = 255
+
+# One round trip, but statements of their own: each takes a new snapshot, so what is read last
+# is what stands after the locks were granted, and not what stood while we waited for them.
+_OPEN = f"""
+    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    SET LOCAL lock_timeout = '5s';
+    SET LOCAL idle_in_transaction_session_timeout = '30s';
+    SELECT pg_advisory_xact_lock(:lock);
+    SELECT FROM invoices
+    WHERE tenant = :tenant AND invoice_id = ANY(CAST(:ids AS uuid[]))
+    ORDER BY invoice_id FOR UPDATE;
+    SELECT i.invoice_id::text, i.invoice_number, i.status, i.currency_code, i.total_amount,
+        COALESCE(i.credit_applied, 0) AS credit_applied,
+        EXISTS (
+            SELECT FROM prepaid_balance_alerts a
+            WHERE a.tenant = i.tenant AND a.replenishment_invoice_id = i.invoice_id
+        ) AS replenishes,
+        (
+            SELECT jsonb_agg(jsonb_build_array(p.payment_id, p.amount,
+                p.metadata->'{METADATA_KEY}', {book_date("COALESCE(p.payment_date, p.created_at)")})
+                ORDER BY p.created_at, p.payment_id)
+            FROM invoice_payments p
+            WHERE p.tenant = i.tenant AND p.invoice_id = i.invoice_id
+        ) AS payments,
+        CASE WHEN i.credit_applied <> 0 THEN (
+            SELECT jsonb_agg(jsonb_build_array(t.transaction_id, t.type, t.amount,
+                t.metadata->>'reversal_of'))
+            FROM transactions t
+            WHERE t.tenant = i.tenant AND t.invoice_id = i.invoice_id
+                AND t.type IN ('credit_application', 'credit_adjustment')
+        ) END AS credits
+    FROM invoices i
+    WHERE i.tenant = :tenant AND i.invoice_id = ANY(CAST(:ids AS uuid[]))
+"""
+_WRITE = """
+    WITH written AS (
+        SELECT r.*, i.client_id, i.currency_code
+        FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(
+            row_id uuid, transaction_id uuid, invoice_id uuid, amount bigint, kind text,
+            paid_at timestamptz, reference text, notes text, status text, metadata jsonb,
+            type text, description text, reverses uuid, context jsonb)
+        JOIN invoices i ON i.tenant = :tenant AND i.invoice_id = r.invoice_id
+    ), new_payments AS (
+        INSERT INTO invoice_payments (tenant, payment_id, invoice_id, amount, payment_method,
+            payment_date, reference_number, notes, status, metadata)
+        SELECT CAST(:tenant AS uuid), row_id, invoice_id, amount, 'quickbooks',
+            COALESCE(paid_at, now()), reference, notes, status, metadata
+        FROM written
+        ON CONFLICT DO NOTHING RETURNING 1
+    ), new_transactions AS (
+        INSERT INTO transactions (tenant, transaction_id, invoice_id, client_id, type, amount,
+            status, currency_code, description, reference_number, related_transaction_id, metadata)
+        SELECT CAST(:tenant AS uuid), w.transaction_id, w.invoice_id, w.client_id, w.type, w.amount,
+            'completed', w.currency_code, w.description, w.reference, related.transaction_id,
+            w.context || jsonb_build_object('currency', w.currency_code)
+        FROM written w
+        LEFT JOIN transactions related
+            ON related.tenant = :tenant AND related.transaction_id = w.reverses
+        ON CONFLICT DO NOTHING RETURNING 1
+    ), new_statuses AS (
+        UPDATE invoices i SET status = s.status, updated_at = now()
+        FROM jsonb_to_recordset(CAST(:statuses AS jsonb)) AS s(invoice_id uuid, status text)
+        WHERE i.tenant = :tenant AND i.invoice_id = s.invoice_id RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM new_payments), (SELECT count(*) FROM new_transactions),
+        (SELECT count(*) FROM new_statuses)
+"""
+_ACTIVE_LINKS = """
+    SELECT DISTINCT invoice_id::text FROM invoice_payment_links
+    WHERE tenant = :tenant AND status = 'active' AND COALESCE(expires_at > now(), true)
+"""
+_HAS_LINKS = "SELECT to_regclass('public.invoice_payment_links') IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentTransaction:
+    """An open AlgaPSA transaction that holds one payment's locks.
+
+    `standing` are the rows that stand for the payment and `invoices` the invoices that AlgaPSA
+    has, both as they are under the locks.
+    """
+
+    standing: tuple[StandingRow, ...]
+    invoices: Mapping[str, InvoiceState]
+    _connection: sa.Connection = field(repr=False)
+    _tenant: str = field(repr=False)
+
+    def write(self, wanted: WantedPayment, plan: PaymentPlan) -> None:
+        """Append the plan's rows and set its statuses; they are there once the context ends.
+
+        Raises PaymentRowTakenError if a row with a computed id exists already: it was not among
+        the standing rows, so writing on could double the payment.
+        """
+        if plan.is_empty:
+            return
+        values = {
+            "tenant": self._tenant,
+            "rows": json.dumps([_row_values(wanted, row) for row in plan.rows]),
+            "statuses": json.dumps(
+                [{"invoice_id": each.invoice_id, "status": each.status} for each in plan.statuses]
+            ),
+        }
+        with translated_faults():
+            counts = self._connection.execute(sa.text(_WRITE), values).one()
+        if tuple(counts) != (len(plan.rows), len(plan.rows), len(plan.statuses)):
+            raise PaymentRowTakenError(
+                f"AlgaPSA already has rows with the ids computed for QuickBooks payment "
+                f"{wanted.payment_id}, but they no longer name that payment. Nothing was written: "
+                "find out who changed their metadata."
+            )
+
+
+class PaymentWriter:
+    """Writes payments one after the other, each in its own transaction on one connection."""
+
+    def __init__(self, connection: sa.Connection, source: Source) -> None:
+        self._connection = connection
+        self._source = source
+        self._payable_online = self._active_payment_links()
+
+    @contextmanager
+    def transaction(
+        self,
+        realm: str,
+        payment_id: str,
+        invoice_ids: Collection[str],
+        matched_rows: Collection[str] = (),
+    ) -> Iterator[PaymentTransaction]:
+        """Lock the payment, then its invoices in id order, and show what stands.
+
+        `invoice_ids` are all invoices that the payment pays or ever paid. It commits when
+        the context ends well and writes nothing otherwise. Raises AlgaPsaBusyError when others
+        hold the invoices for more than 5 seconds.
+        """
+        with translated_faults(), self._connection.begin():
+            values = {"lock": lock_key(realm, payment_id), "ids": uuids(invoice_ids)}
+            found = self._connection.execute(sa.text(_OPEN), self._source.bind(values)).all()
+            owner = _Owner(realm, payment_id, frozenset(matched_rows))
+            states = {row.invoice_id: self._state(row, owner) for row in found}
+            standing = tuple(each for row in found for each in _standing(row, owner))
+            yield PaymentTransaction(standing, states, self._connection, self._source.tenant)
+
+    def _state(self, row: sa.Row[Any], owner: _Owner) -> InvoiceState:
+        payments = row.payments or []
+        return InvoiceState(
+            row.invoice_id,
+            row.invoice_number,
+            row.status,
+            row.currency_code,
+            row.total_amount,
+            row.credit_applied,
+            paid_minor=sum(payment[1] for payment in payments),
+            has_prepaid_replenishment=row.replenishes,
+            has_active_payment_link=row.invoice_id in self._payable_online,
+            local_money=tuple(_local_money(payments, row.credits or [], owner)),
+        )
+
+    def _active_payment_links(self) -> frozenset[str]:
+        # Read once: a link only makes an alert, and its table has no index on the invoice.
+        with self._connection.begin():
+            if not self._connection.execute(sa.text(_HAS_LINKS)).scalar_one():
+                return frozenset()
+            rows = self._connection.execute(sa.text(_ACTIVE_LINKS), self._source.bind({}))
+            return frozenset(rows.scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """The payment whose rows are sought."""
+
+    realm: str
+    payment_id: str
+    matched_rows: frozenset[str]
+
+    def owns(self, key: object) -> bool:
+        return isinstance(key, dict) and (key.get("realm"), key.get("payment")) == (
+            self.realm,
+            self.payment_id,
+        )
+
+
+def _standing(row: sa.Row[Any], owner: _Owner) -> Iterator[StandingRow]:
+    for row_id, minor, key, paid_on in row.payments or []:
+        if owner.owns(key):
+            yield StandingRow(
+                row_id,
+                row.invoice_id,
+                minor,
+                RowKind(key["kind"]),
+                date.fromisoformat(key["date"]),
+                key["version"],
+                key.get("reverses"),
+                bool(key.get("deleted")),
+            )
+        elif row_id in owner.matched_rows:
+            paid = date.fromisoformat(paid_on)
+            yield StandingRow(row_id, row.invoice_id, minor, RowKind.MATCHED, paid, -1)
+
+
+def _local_money(
+    payments: Collection[list[Any]], credits_: Collection[list[Any]], owner: _Owner
+) -> Iterator[LocalMoney]:
+    for row_id, minor, key, _ in payments:
+        if key is None and row_id not in owner.matched_rows:
+            yield LocalMoney(row_id, LocalKind.PAYMENT, minor)
+    reversed_ids = {reversal_of for _, _, _, reversal_of in credits_}
+    for transaction, kind, minor, _ in credits_:
+        if kind == "credit_application" and transaction not in reversed_ids:
+            yield LocalMoney(transaction, LocalKind.CREDIT_APPLICATION, abs(minor))
+
+
+def _row_values(wanted: WantedPayment, row: PaymentRow) -> dict[str, object]:
+    """The columns of a row's payment and transaction, as AlgaPSA itself fills them."""
+    is_reversal = row.kind is RowKind.REVERSAL
+    label = "credit" if wanted.is_credit else "payment"
+    reference = f"reversal:{wanted.payment_id}" if is_reversal else wanted.reference
+    return {
+        "row_id": row.row_id,
+        "transaction_id": row.transaction_id,
+        "invoice_id": row.invoice_id,
+        "amount": row.minor,
+        # A reversal happens now; which day it belongs to stands in its metadata.
+        "paid_at": None if is_reversal else datetime.combine(row.date, time(), UTC).isoformat(),
+        "reference": _text(reference),
+        "notes": f"QuickBooks {label} {wanted.payment_id} {_happening(wanted, row)}",
+        "status": "reversed" if is_reversal else "completed",
+        "metadata": {METADATA_KEY: _key(wanted, row)},
+        "type": "payment_reversal" if is_reversal else "payment",
+        "description": f"QuickBooks {label} {_happening(wanted, row)}",
+        "reverses": row.reverses_transaction,
+        "context": _context(wanted, row),
+    }
+
+
+def _happening(wanted: WantedPayment, row: PaymentRow) -> str:
+    if row.kind is RowKind.PAYMENT:
+        return "applied"
+    return f"{wanted.gone.value} there" if wanted.gone else "changed there"
+
+
+def _key(wanted: WantedPayment, row: PaymentRow) -> dict[str, object]:
+    key: dict[str, object] = {
+        "realm": wanted.realm,
+        "payment": wanted.payment_id,
+        "version": row.version,
+        "kind": row.kind.value,
+        "allocation": row.minor,
+        "date": row.date.isoformat(),
+    }
+    if row.reverses:
+        key["reverses"] = row.reverses
+    if wanted.is_deleted:
+        key["deleted"] = True
+    return key
+
+
+def _context(wanted: WantedPayment, row: PaymentRow) -> dict[str, object]:
+    return {
+        "payment_provider": "quickbooks",
+        "external_payment_id": wanted.payment_id,
+        "realm": wanted.realm,
+        "reference_number": _text(wanted.reference),
+        "payment_date": row.date.isoformat(),
+        "kind": "credit_application" if wanted.is_credit else "payment",
+        "payment_id": row.row_id,
+        **({"reversed_payment_id": row.reverses} if row.reverses else {}),
+    }
+
+
+def _text(text: str) -> str:
+    # PostgreSQL stores no NUL, and AlgaPSA's column holds 255 characters.
+    return text.replace("\0", "")[:_MAX_REFERENCE]

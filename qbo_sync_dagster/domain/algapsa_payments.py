@@ -1,0 +1,51 @@
+"""Payments and credit applications as AlgaPSA shows them, for rules that compare the two sides.
+
+Amounts are minor units of the invoice's currency; what leaves the invoice is negative.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentKey:
+    """Which QuickBooks payment a row of ours stands for, and of which of its versions."""
+
+    realm: str
+    payment_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRecord:
+    """A payment row. `key` is None for what was born in AlgaPSA; `date` is its book date."""
+
+    row_id: str
+    invoice_id: str
+    minor: int
+    method: str | None
+    date: date
+    status: str
+    reference: str | None
+    key: PaymentKey | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CreditApplication:
+    """The part of an application that one credit gave to an invoice.
+
+    `source_invoice_id` is the credit note or prepayment that issued the credit, None for a
+    direct grant; `source_type` is that document's type. A reversed one no longer counts.
+    """
+
+    transaction_id: str
+    credit_id: str
+    invoice_id: str
+    minor: int
+    date: date
+    source_invoice_id: str | None
+    source_type: str | None
+    is_reversed: bool
