@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from qbo_sync_dagster.ledger.tables import inbound_changes
 
@@ -64,6 +64,30 @@ def receive(connection: sa.Connection, realm: str, objects: Sequence[Delivered])
             for item in objects[start : start + _ROWS_A_STATEMENT]
         ]
         result = connection.execute(insert(inbound_changes).values(rows).on_conflict_do_nothing())
+        stored += result.rowcount
+    return stored
+
+
+def refresh(connection: sa.Connection, realm: str, objects: Sequence[Delivered]) -> int:
+    """Store objects that were read by themselves; returns how many say something new.
+
+    QuickBooks may change a payment's lines without a new token (its invoice was voided), so the
+    same version with another content is planned anew.
+    """
+    stored = receive(connection, realm, objects)
+    for item in objects:
+        result = connection.execute(
+            sa.update(inbound_changes)
+            .where(
+                inbound_changes.c.realm == realm,
+                inbound_changes.c.entity == item.entity,
+                inbound_changes.c.object_id == item.object_id,
+                inbound_changes.c.version == item.version,
+                inbound_changes.c.deleted == item.deleted,
+                inbound_changes.c.payload != sa.type_coerce(item.payload, JSONB),
+            )
+            .values(payload=item.payload, state="received", settled_at=None)
+        )
         stored += result.rowcount
     return stored
 

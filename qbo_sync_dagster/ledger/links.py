@@ -164,6 +164,42 @@ def moved(connection: sa.Connection, realm: str) -> list[Link]:
     return [Link(*row) for row in rows]
 
 
+def incomplete(connection: sa.Connection, realm: str) -> list[Link]:
+    """Live invoice links whose object nobody has read yet."""
+    rows = connection.execute(
+        sa.select(*_columns()).where(
+            links.c.realm == realm,
+            links.c.kind == "invoice",
+            links.c.state == "live",
+            links.c.snapshot.is_(None),
+        )
+    )
+    return [Link(*row) for row in rows]
+
+
+def unmirrored(connection: sa.Connection, realm: str, limit: int = 1000) -> list[Link]:
+    """Live invoice links that AlgaPSA has not been told of yet."""
+    rows = connection.execute(
+        sa.select(*_columns())
+        .where(
+            links.c.realm == realm,
+            links.c.kind == "invoice",
+            links.c.state == "live",
+            ~links.c.mirrored,
+        )
+        .order_by(links.c.link_id)
+        .limit(limit)
+    )
+    return [Link(*row) for row in rows]
+
+
+def mark_mirrored(connection: sa.Connection, link_ids: Collection[int]) -> None:
+    """Note that AlgaPSA knows these links."""
+    connection.execute(
+        sa.update(links).where(links.c.link_id.in_(list(link_ids))).values(mirrored=True)
+    )
+
+
 def set_home(
     connection: sa.Connection, tenant: str, realm: str, invoice_ids: Collection[str]
 ) -> set[str]:

@@ -96,7 +96,7 @@ def answer(
     detail: str | None = None,
     intuit_tid: str | None = None,
 ) -> bool:
-    """Record a posting's answer: done, refused, or absent (proven never to have arrived).
+    """Record a posting's answer: done, refused, absent (proven never to have arrived) or orphan.
 
     False if it was answered before.
     """

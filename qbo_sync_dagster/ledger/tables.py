@@ -265,7 +265,7 @@ postings = sa.Table(
     sa.Column("intuit_tid", sa.Text),
     sa.Column("quickbooks_id", sa.Text),
     sa.UniqueConstraint("realm", "request_id"),
-    _one_of("state", "sent", "done", "refused", "absent"),
+    _one_of("state", "sent", "done", "refused", "absent", "orphan"),
 )
 sa.Index(
     "uq_postings_unanswered",

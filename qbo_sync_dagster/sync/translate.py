@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from decimal import Decimal
 
 from qbo_sync_dagster.domain.document_view import LIVE, VOIDED, DocumentView, LineView, iso
 from qbo_sync_dagster.domain.export import ExportDocument
@@ -73,5 +73,5 @@ def _line_view(line: DocumentLine) -> LineView:
     )
 
 
-def _plain(number: Any) -> str:
+def _plain(number: Decimal | None) -> str:
     return "" if number is None else f"{number.normalize():f}"

@@ -442,7 +442,8 @@ def upgrade() -> None:
         sa.Column("intuit_tid", sa.Text(), nullable=True),
         sa.Column("quickbooks_id", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "state IN ('sent', 'done', 'refused', 'absent')", name=op.f("ck_postings_state")
+            "state IN ('sent', 'done', 'refused', 'absent', 'orphan')",
+            name=op.f("ck_postings_state"),
         ),
         sa.ForeignKeyConstraint(
             ["operation_id"],

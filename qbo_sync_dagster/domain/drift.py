@@ -1,0 +1,96 @@
+"""Drift as an exception: what of an exported document changed, on which side, said to people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
+from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_view import LIVE, DocumentView, FieldDifference
+from qbo_sync_dagster.domain.eligibility import CANCELLED_STATUSES
+from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
+from qbo_sync_dagster.domain.money import format_minor
+
+DRIFT_KINDS = (ExceptionKind.DRIFT_CHANGED, ExceptionKind.DRIFT_GONE)
+_MOST_FIELDS_TOLD = 12
+
+
+def drift_exception(
+    invoice_id: str,
+    quickbooks_id: str,
+    agreed: DocumentView,
+    shown: DocumentView,
+    found: Sequence[FieldDifference],
+) -> ExceptionRecord:
+    """The exception for an exported document that was changed, voided or deleted in QuickBooks."""
+    is_gone = shown.state != LIVE
+    if is_gone:
+        told = f"was {shown.state} in QuickBooks."
+    else:
+        fields = [f"{item.field}: {item.agreed} -> {item.shown}" for item in found]
+        rest = len(fields) - _MOST_FIELDS_TOLD
+        told = "was changed in QuickBooks. " + "; ".join(fields[:_MOST_FIELDS_TOLD])
+        told += f"; and {rest} more." if rest > 0 else "."
+    return ExceptionRecord(
+        kind=ExceptionKind.DRIFT_GONE if is_gone else ExceptionKind.DRIFT_CHANGED,
+        record=f"invoice:{invoice_id}",
+        what_happened=f"Invoice {agreed.number} {told}",
+        references=_references(invoice_id, quickbooks_id, agreed.number),
+        amounts={"exported total": agreed.total_minor, "QuickBooks total": shown.total_minor},
+        version="|".join(f"{item.field}={item.shown}" for item in found),
+    )
+
+
+def changed_in_algapsa(
+    invoice_id: str,
+    quickbooks_id: str,
+    fingerprint: str,
+    shown: DocumentView,
+    header: DocumentHeader | None,
+) -> ExceptionRecord | None:
+    """The exception for an exported document that AlgaPSA no longer shows as exported, or None.
+
+    A document that is gone in QuickBooks as well needs no second exception for being voided.
+    """
+    kind = _kind_of_change(fingerprint, header)
+    if kind is None or (kind is ExceptionKind.VOIDED_IN_ALGAPSA and shown.state != LIVE):
+        return None
+    number = header.number if header else shown.number
+    exported = format_minor(shown.total_minor)
+    told = {
+        ExceptionKind.DELETED_IN_ALGAPSA: "no longer exists in AlgaPSA",
+        ExceptionKind.REOPENED_IN_ALGAPSA: "is a draft again in AlgaPSA",
+        ExceptionKind.VOIDED_IN_ALGAPSA: "was voided in AlgaPSA",
+        ExceptionKind.CHANGED_IN_ALGAPSA: (
+            "was changed in AlgaPSA after it was exported; its total there is now "
+            + (format_minor(header.total_minor) if header else "unknown")
+        ),
+    }
+    return ExceptionRecord(
+        kind=kind,
+        record=f"invoice:{invoice_id}",
+        what_happened=f"Invoice {number} {told[kind]}. In QuickBooks it stands at {exported}.",
+        references=_references(invoice_id, quickbooks_id, number),
+        amounts={"QuickBooks total": shown.total_minor}
+        | ({"AlgaPSA total": header.total_minor} if header else {}),
+        version=header.fingerprint + header.status if header else "deleted",
+    )
+
+
+def _kind_of_change(fingerprint: str, header: DocumentHeader | None) -> ExceptionKind | None:
+    if header is None:
+        return ExceptionKind.DELETED_IN_ALGAPSA
+    if header.status == "draft" or header.finalized_at is None:
+        return ExceptionKind.REOPENED_IN_ALGAPSA
+    if header.status in CANCELLED_STATUSES:
+        return ExceptionKind.VOIDED_IN_ALGAPSA
+    if header.fingerprint != fingerprint:
+        return ExceptionKind.CHANGED_IN_ALGAPSA
+    return None
+
+
+def _references(invoice_id: str, quickbooks_id: str, number: str) -> tuple[RecordReference, ...]:
+    return (
+        RecordReference("algapsa", "invoice", invoice_id, f"Invoice {number}"),
+        RecordReference("quickbooks", "Invoice", quickbooks_id, f"Invoice {number}"),
+    )

@@ -1,0 +1,184 @@
+"""Stage 2, documents: what QuickBooks now shows of our invoices, and which objects are ours.
+
+Whether what it shows is drift is judged in stage 3. Nothing here writes to either side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
+from qbo_sync_dagster.domain.document_view import DELETED, LIVE, DocumentView
+from qbo_sync_dagster.domain.errors import DomainError
+from qbo_sync_dagster.ledger import inbox, links
+from qbo_sync_dagster.quickbooks.objects import Invoice, parse_invoice
+from qbo_sync_dagster.sync import adoption
+from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.parking import Parking
+from qbo_sync_dagster.sync.poll import deletion
+from qbo_sync_dagster.sync.translate import delivered, document_view
+
+HeadersByNumber = Callable[[], Mapping[str, DocumentHeader]]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentsApplied:
+    """What became of the document changes."""
+
+    applied: int
+    known: int
+    foreign: int
+    parked: int
+
+
+def read_unlinked_payments(ctx: CycleContext) -> int:
+    """Read the payments that linked invoices of this poll no longer show; returns how many.
+
+    A payment loses a line when its invoice is voided or deleted, and QuickBooks need not report
+    the payment itself.
+    """
+    with ctx.reading() as connection:
+        changes = inbox.unsettled(connection, ctx.realm, "Invoice")
+        ids = {change.object_id for change in changes}
+        linked = links.by_quickbooks_id(connection, ctx.realm, "invoice", ids)
+    lost: set[str] = set()
+    for change in changes:
+        link = linked.get(change.object_id)
+        if link is not None and change.state == "received":
+            lost |= set(link.payment_ids) - set(_payment_ids(change))
+    if not lost:
+        return 0
+    found = {item.id: item for item in ctx.quickbooks.query_in("Payment", "Id", sorted(lost))}
+    read = [found.get(item) or deletion("Payment", item) for item in sorted(lost)]
+    with ctx.ledger() as connection:
+        inbox.refresh(connection, ctx.realm, [delivered(item) for item in read])
+        inbox.supersede(connection, ctx.realm)
+    return len(read)
+
+
+def _payment_ids(change: inbox.Change) -> tuple[str, ...]:
+    if change.deleted:
+        return ()
+    try:
+        return parse_invoice(change.payload).linked_payment_ids
+    except DomainError:
+        return ()
+
+
+def apply_documents(ctx: CycleContext, headers_by_number: HeadersByNumber) -> DocumentsApplied:
+    """Apply the inbox's document changes; all local, in one ledger transaction.
+
+    `headers_by_number` gives AlgaPSA's unlinked exportable documents; it is asked only if an
+    unlinked invoice arrived.
+    """
+    with ctx.ledger() as connection:
+        memos = inbox.unsettled(connection, ctx.realm, "CreditMemo")
+        inbox.settle(connection, ctx.realm, [memo.change_id for memo in memos], "foreign")
+        changes = inbox.unsettled(connection, ctx.realm, "Invoice")
+        if not changes:
+            return DocumentsApplied(0, 0, len(memos), 0)
+        batch = _Batch(ctx, connection, changes, headers_by_number)
+        return batch.apply(already_foreign=len(memos))
+
+
+class _Batch:
+    """The document changes of one cycle, applied in one ledger transaction."""
+
+    def __init__(
+        self,
+        ctx: CycleContext,
+        connection: sa.Connection,
+        changes: list[inbox.Change],
+        headers_by_number: HeadersByNumber,
+    ) -> None:
+        self._ctx = ctx
+        self._connection = connection
+        self._changes = changes
+        self._headers_by_number = headers_by_number
+        ids = {change.object_id for change in changes}
+        self._linked = links.by_quickbooks_id(connection, ctx.realm, "invoice", ids)
+        self._parking = Parking(connection, ctx)
+        self._settled: dict[str, list[int]] = {"applied": [], "known": [], "foreign": []}
+
+    def apply(self, already_foreign: int) -> DocumentsApplied:
+        """Give every change its state."""
+        for change in self._changes:
+            try:
+                state = self._state_of(change)
+            except DomainError as error:
+                self._parking.park(change, str(error))
+            else:
+                self._settled[state].append(change.change_id)
+        for state, change_ids in self._settled.items():
+            inbox.settle(self._connection, self._ctx.realm, change_ids, state)
+        self._parking.close([f"Invoice:{change.object_id}" for change in self._changes])
+        if self._settled["foreign"]:
+            adoption.requeue_refused_numbers(self._connection, self._ctx.realm)
+        return DocumentsApplied(
+            applied=len(self._settled["applied"]),
+            known=len(self._settled["known"]),
+            foreign=len(self._settled["foreign"]) + already_foreign,
+            parked=self._parking.parked,
+        )
+
+    def _state_of(self, change: inbox.Change) -> str:
+        link = self._linked.get(change.object_id)
+        if change.deleted:
+            return self._deleted(link)
+        invoice = parse_invoice(change.payload)
+        view = document_view(invoice)
+        if link is None:
+            return self._unlinked(invoice, view)
+        return self._linked_change(link, change, invoice, view)
+
+    def _deleted(self, link: links.Link | None) -> str:
+        if link is None:
+            return "foreign"
+        links.show(
+            self._connection,
+            link.link_id,
+            shown=_gone(link),
+            sync_token=link.sync_token or 0,
+            payment_ids=(),
+        )
+        return "applied"
+
+    def _linked_change(
+        self, link: links.Link, change: inbox.Change, invoice: Invoice, view: DocumentView
+    ) -> str:
+        if link.sync_token is not None and change.version < link.sync_token:
+            return "known"
+        shown = view if view.state == LIVE else _agreed(link, view).gone(view.state)
+        if (
+            link.sync_token == change.version
+            and link.shown == shown.as_json()
+            and set(link.payment_ids) == set(invoice.linked_payment_ids)
+        ):
+            return "known"
+        links.show(
+            self._connection,
+            link.link_id,
+            shown=shown.as_json(),
+            sync_token=change.version,
+            payment_ids=invoice.linked_payment_ids,
+        )
+        return "applied"
+
+    def _unlinked(self, invoice: Invoice, view: DocumentView) -> str:
+        header = self._headers_by_number().get(view.number) if view.number else None
+        if header is None or view.state != LIVE:
+            return "foreign"
+        adopted = adoption.adopt_if_ours(self._connection, self._ctx, header, invoice, view)
+        return "applied" if adopted else "foreign"
+
+
+def _agreed(link: links.Link, view: DocumentView) -> DocumentView:
+    return DocumentView.from_json(link.snapshot) if link.snapshot else view
+
+
+def _gone(link: links.Link) -> dict[str, object] | None:
+    stored = link.shown or link.snapshot
+    return DocumentView.from_json(stored).gone(DELETED).as_json() if stored else None

@@ -1,0 +1,99 @@
+"""Stage 1: ask QuickBooks what changed, and store every change raw before anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from qbo_sync_dagster.ledger import inbox, links, postings
+from qbo_sync_dagster.quickbooks.answers import RawObject
+from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.translate import delivered
+
+ENTITIES = ("Customer", "Invoice", "Payment", "CreditMemo")
+# Changes are stamped up to a second late, and clocks differ: what is seen twice is recognised.
+OVERLAP = timedelta(minutes=5)
+# Intuit keeps changes for 30 days; an answer near that edge may already lack some.
+OLDEST_CURSOR = timedelta(days=29)
+_KIND_OF = {"Customer": "client", "Invoice": "invoice", "Payment": "payment"}
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What a poll brought. `server_time` becomes the cursor, `asked_at` is on the ledger's clock.
+
+    `sweep` says why the change poll alone could not be trusted; None if it could.
+    """
+
+    since: datetime
+    asked_at: datetime
+    server_time: datetime
+    objects: tuple[RawObject, ...]
+    received: int
+    sweep: str | None
+
+
+def poll_since(ctx: CycleContext, unanswered: Iterable[postings.Posting]) -> datetime:
+    """The instant to ask from: the cursor or the oldest unanswered send, minus the overlap."""
+    oldest = min((posting.first_sent_at for posting in unanswered), default=ctx.connection.cursor)
+    return min(ctx.connection.cursor, oldest) - OVERLAP
+
+
+def poll(ctx: CycleContext, unanswered: Iterable[postings.Posting]) -> Polled:
+    """Poll and store. Raises the gateway's errors; nothing is stored then."""
+    since, asked_at = poll_since(ctx, unanswered), ctx.engine.now()
+    if asked_at - since > OLDEST_CURSOR:
+        days = (asked_at - since).days
+        return _swept(ctx, since, asked_at, f"the last poll was {days} days ago")
+    changes = ctx.quickbooks.cdc(ENTITIES, since)
+    if not changes.complete:
+        return _swept(ctx, since, asked_at, "more changes than one answer holds")
+    return _stored(ctx, since, asked_at, changes.time, changes.objects, None)
+
+
+def _swept(ctx: CycleContext, since: datetime, asked_at: datetime, reason: str) -> Polled:
+    """Query each entity by time of change, then look which linked objects are gone."""
+    objects: list[RawObject] = []
+    began: datetime | None = None
+    for entity in ENTITIES:
+        sweep = ctx.quickbooks.changed_since(entity, since)
+        began = began or sweep.time
+        objects.extend(sweep.objects)
+    objects.extend(_vanished(ctx, {(item.entity, item.id) for item in objects}))
+    return _stored(ctx, since, asked_at, began or asked_at, objects, reason)
+
+
+def _vanished(ctx: CycleContext, seen: set[tuple[str, str]]) -> list[RawObject]:
+    """A deletion for each linked or parked object that QuickBooks no longer returns."""
+    gone: list[RawObject] = []
+    for entity, kind in _KIND_OF.items():
+        with ctx.reading() as connection:
+            known = set(links.by_quickbooks_id(connection, ctx.realm, kind))
+            waiting = inbox.unsettled(connection, ctx.realm, entity)
+        known |= {change.object_id for change in waiting if not change.deleted}
+        unseen = sorted(item for item in known if (entity, item) not in seen)
+        if unseen:
+            present = {item.id for item in ctx.quickbooks.query_in(entity, "Id", unseen)}
+            gone += [deletion(entity, item) for item in unseen if item not in present]
+    return gone
+
+
+def deletion(entity: str, object_id: str) -> RawObject:
+    """The change that says an object is no longer there."""
+    return RawObject(entity, object_id, None, deleted=True, updated_at=None, payload={})
+
+
+def _stored(
+    ctx: CycleContext,
+    since: datetime,
+    asked_at: datetime,
+    server_time: datetime,
+    objects: Iterable[RawObject],
+    sweep: str | None,
+) -> Polled:
+    kept = tuple(objects)
+    with ctx.ledger() as connection:
+        received = inbox.receive(connection, ctx.realm, [delivered(item) for item in kept])
+        inbox.supersede(connection, ctx.realm)
+    return Polled(since, asked_at, server_time, kept, received, sweep)
