@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from qbo_sync_dagster.sandbox import postgres
+from qbo_sync_dagster.sandbox.quickbooks.control import SandboxControl
+from qbo_sync_dagster.sandbox.quickbooks.process import SandboxProcess
 
 FreshDatabase = Callable[..., str]
 
@@ -87,3 +89,23 @@ def fresh_database(postgres_server: postgres.EmbeddedServer) -> Iterator[FreshDa
     yield create
     for name in names:
         postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(postgres_server: postgres.EmbeddedServer) -> Iterator[SandboxProcess]:
+    """A sandbox QuickBooks over HTTP, one per worker, over its own database."""
+    name = f"test_{os.getpid()}_sandbox"
+    with SandboxProcess(postgres_server.create_database(name)) as process:
+        yield process
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def sandbox(sandbox_process: SandboxProcess) -> Iterator[SandboxControl]:
+    """The sandbox's remote control. Make a company per test: `sandbox.create_realm()`.
+
+    The clock is back at real time afterwards, and no fault rule is left.
+    """
+    yield sandbox_process.control
+    sandbox_process.control.reset_clock()
+    sandbox_process.control.clear_faults()
