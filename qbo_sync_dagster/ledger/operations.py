@@ -67,6 +67,17 @@ def open_ones(connection: sa.Connection, realm: str, kind: str | None = None) ->
     return _operations(connection, realm, *where)
 
 
+def of_record(connection: sa.Connection, realm: str, kind: str, record_id: str) -> list[Operation]:
+    """The open operation of one record, if there is one."""
+    return _operations(
+        connection,
+        realm,
+        operations.c.kind == kind,
+        operations.c.record_id == record_id,
+        operations.c.state.in_(OPEN_OPERATION_STATES),
+    )
+
+
 def due(
     connection: sa.Connection, realm: str, kind: str, *, after: int = 0, limit: int = 300
 ) -> list[Operation]:
@@ -116,6 +127,24 @@ def change(
             == sa.any_(sa.literal(list(operation_ids), sa.ARRAY(sa.BigInteger)))
         )
         .values(values)
+    )
+
+
+def bump(connection: sa.Connection, operation_id: int) -> None:
+    """Count a definite refusal: the next send is another attempt with another request id."""
+    connection.execute(
+        sa.update(operations)
+        .where(operations.c.operation_id == operation_id)
+        .values(attempt=operations.c.attempt + 1, faults=operations.c.faults + 1)
+    )
+
+
+def remember(connection: sa.Connection, operation_id: int, fingerprint: str) -> None:
+    """Keep what was refused, so that a changed document is tried again by itself."""
+    connection.execute(
+        sa.update(operations)
+        .where(operations.c.operation_id == operation_id)
+        .values(fingerprint=fingerprint)
     )
 
 

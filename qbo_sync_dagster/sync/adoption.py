@@ -25,6 +25,7 @@ EXPORT_KINDS = (
     ExceptionKind.ORPHAN,
 )
 DUPLICATE_NUMBER = "duplicate number"
+ORPHAN = "orphan"
 
 
 def adopt_if_ours(
@@ -46,6 +47,8 @@ def adopt_if_ours(
     if header.invoice_id in links.by_algapsa_id(
         connection, ctx.realm, "invoice", [header.invoice_id]
     ):
+        return False
+    if _is_in_doubt(connection, ctx, header.invoice_id):
         return False
     if not links.set_home(connection, ctx.connection.tenant, ctx.realm, [header.invoice_id]):
         return False
@@ -145,8 +148,14 @@ def _settle_exceptions(
     raise_total_difference(connection, ctx, header, quickbooks_id, view.total_minor)
 
 
+def _is_in_doubt(connection: sa.Connection, ctx: CycleContext, invoice_id: str) -> bool:
+    # Settling its posting has looked at this very object and decided otherwise.
+    return any(
+        operation.state == "posting" or operation.reason_code == ORPHAN
+        for operation in operations.of_record(connection, ctx.realm, "export_invoice", invoice_id)
+    )
+
+
 def _close_operation(connection: sa.Connection, ctx: CycleContext, invoice_id: str) -> None:
-    for operation in operations.open_ones(connection, ctx.realm, "export_invoice"):
-        # One in doubt is closed by settling its posting, which finds this very object.
-        if operation.record_id == invoice_id and operation.state != "posting":
-            operations.change(connection, [operation.operation_id], "done", reason="adopted")
+    for operation in operations.of_record(connection, ctx.realm, "export_invoice", invoice_id):
+        operations.change(connection, [operation.operation_id], "done", reason="adopted")

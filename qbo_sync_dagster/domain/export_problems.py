@@ -1,0 +1,70 @@
+"""Exports that cannot happen, as exceptions that name every cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
+from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.eligibility import invoice_reference
+from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
+
+
+def not_ready(header: DocumentHeader, problems: Sequence[str]) -> ExceptionRecord:
+    """The exception of a document that lacks something, with all that it lacks."""
+    return ExceptionRecord(
+        kind=ExceptionKind.EXPORT_NOT_READY,
+        record=f"invoice:{header.invoice_id}",
+        what_happened=f"Invoice {header.number} is not ready for QuickBooks. " + " ".join(problems),
+        references=(invoice_reference(header),),
+        amounts={"total": header.total_minor},
+        version=header.fingerprint,
+    )
+
+
+def refused(header: DocumentHeader, sentence: str, intuit_tid: str | None) -> ExceptionRecord:
+    """The exception of a document that QuickBooks refused for good."""
+    reference = f" (Intuit reference {intuit_tid})" if intuit_tid else ""
+    return ExceptionRecord(
+        kind=ExceptionKind.EXPORT_FAILING,
+        record=f"invoice:{header.invoice_id}",
+        what_happened=f"QuickBooks refused invoice {header.number}: {sentence}{reference}",
+        references=(invoice_reference(header),),
+        amounts={"total": header.total_minor},
+        version=header.fingerprint,
+    )
+
+
+def number_taken(header: DocumentHeader, quickbooks_ids: Sequence[str]) -> ExceptionRecord:
+    """The exception of a document whose number an object in QuickBooks already bears."""
+    return ExceptionRecord(
+        kind=ExceptionKind.ALREADY_IN_QUICKBOOKS,
+        record=f"invoice:{header.invoice_id}",
+        what_happened=(
+            f"QuickBooks already has an invoice with the number {header.number}. It was not sent "
+            "a second time."
+        ),
+        references=(
+            invoice_reference(header),
+            *(
+                RecordReference("quickbooks", "Invoice", object_id, f"Invoice {header.number}")
+                for object_id in quickbooks_ids
+            ),
+        ),
+        amounts={"total": header.total_minor},
+        version=header.fingerprint,
+    )
+
+
+def customer_refused(client_id: str, name: str, sentence: str) -> ExceptionRecord:
+    """The exception of a client for whom no customer could be created."""
+    return ExceptionRecord(
+        kind=ExceptionKind.EXPORT_FAILING,
+        record=f"client:{client_id}",
+        what_happened=(
+            f'No QuickBooks customer could be created for client "{name}": {sentence} Link the '
+            "client to a customer; its invoices wait until then."
+        ),
+        references=(RecordReference("algapsa", "client", client_id, name),),
+        version=name,
+    )

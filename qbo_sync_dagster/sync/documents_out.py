@@ -1,0 +1,236 @@
+"""Stage 5, level documents: create the queued invoices in QuickBooks, a bounded chunk at a time.
+
+Each chunk reads AlgaPSA again right before it is sent: an invoice voided or reopened since it was
+queued is not exported. Its numbers are looked up before any create.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.domain.algapsa_records import Client, Document, DocumentHeader
+from qbo_sync_dagster.domain.closing_date import closed_period, is_closed
+from qbo_sync_dagster.domain.eligibility import CompanyScope, Standing, standing
+from qbo_sync_dagster.domain.exception_record import ExceptionRecord
+from qbo_sync_dagster.domain.export import ExportDocument, NotReady, References, prepare_export
+from qbo_sync_dagster.domain.export_problems import not_ready, number_taken, refused
+from qbo_sync_dagster.ledger import exceptions, links, operations
+from qbo_sync_dagster.quickbooks.answers import RawObject, WriteAnswer
+from qbo_sync_dagster.quickbooks.bodies import invoice_body
+from qbo_sync_dagster.quickbooks.errors import (
+    ClosedPeriodError,
+    DuplicateNumberError,
+    FaultError,
+)
+from qbo_sync_dagster.quickbooks.objects import parse_invoice
+from qbo_sync_dagster.quickbooks.wire import encode_body
+from qbo_sync_dagster.sync import adoption
+from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.digest import digest
+from qbo_sync_dagster.sync.sending import Outgoing
+from qbo_sync_dagster.sync.translate import document_view, identity
+
+NOT_READY = "not ready"
+CLOSED = "closed period"
+
+
+class DocumentLevel:
+    """The documents of one cycle: judges, looks up, and settles what QuickBooks answered."""
+
+    def __init__(
+        self,
+        ctx: CycleContext,
+        *,
+        references: References,
+        scope: CompanyScope,
+        closing_date: date | None,
+        may_look_up: bool,
+    ) -> None:
+        self._ctx = ctx
+        self._references = references
+        self._scope = scope
+        self._closing_date = closing_date
+        self._may_look_up = may_look_up
+        self._clients: Mapping[str, Client] = {
+            client.client_id: client for client in ctx.algapsa.clients()
+        }
+        self._headers: dict[str, DocumentHeader] = {}
+        self._bodies: dict[str, str] = {}
+
+    def prepare(self, due: Sequence[operations.Operation]) -> list[Outgoing]:
+        """Those of the operations that can be sent now; all others get their state and reason."""
+        documents = self._ctx.algapsa.documents([operation.record_id for operation in due])
+        ready: list[tuple[operations.Operation, ExportDocument]] = []
+        with self._ctx.ledger() as connection:
+            for operation in due:
+                document = self._judged(connection, operation, documents)
+                if document is not None:
+                    ready.append((operation, document))
+        return self._outgoing(self._without_taken_numbers(ready))
+
+    def _judged(
+        self,
+        connection: sa.Connection,
+        operation: operations.Operation,
+        documents: Mapping[str, Document],
+    ) -> ExportDocument | None:
+        document = documents.get(operation.record_id)
+        if document is None or standing(document.header, self._scope) is not Standing.TO_EXPORT:
+            operations.change(
+                connection, [operation.operation_id], "cancelled", reason="no longer to be exported"
+            )
+            return None
+        header = self._headers[operation.record_id] = document.header
+        prepared = prepare_export(document, self._clients.get(header.client_id), self._references)
+        if isinstance(prepared, NotReady):
+            self._not_ready(connection, operation, header, prepared)
+            return None
+        self._bodies[operation.record_id] = digest(encode_body(invoice_body(prepared)))
+        if is_closed(header.invoice_date, self._closing_date):
+            self._hold(connection, operation, header)
+            return None
+        return prepared
+
+    def _not_ready(
+        self,
+        connection: sa.Connection,
+        operation: operations.Operation,
+        header: DocumentHeader,
+        prepared: NotReady,
+    ) -> None:
+        if prepared.awaits_customer and self._ctx.connection.create_customers:
+            return  # its customer is being created; waiting costs no attempt
+        self._set_aside(
+            connection,
+            operation,
+            not_ready(header, prepared.problems),
+            state="errored",
+            code=NOT_READY,
+        )
+
+    def _hold(
+        self, connection: sa.Connection, operation: operations.Operation, header: DocumentHeader
+    ) -> None:
+        record = closed_period(header, self._closing_date)
+        self._set_aside(connection, operation, record, state="held", code=CLOSED)
+
+    def _set_aside(
+        self,
+        connection: sa.Connection,
+        operation: operations.Operation,
+        record: ExceptionRecord,
+        *,
+        state: str,
+        code: str,
+    ) -> None:
+        operations.change(
+            connection,
+            [operation.operation_id],
+            state,
+            reason=record.what_happened,
+            reason_code=code,
+            fingerprint=self._bodies.get(operation.record_id, ""),
+        )
+        exceptions.raise_all(connection, self._ctx.realm, [record])
+
+    def _without_taken_numbers(
+        self, ready: Sequence[tuple[operations.Operation, ExportDocument]]
+    ) -> list[tuple[operations.Operation, ExportDocument]]:
+        if not ready or not self._may_look_up:
+            return list(ready)
+        taken = look_up_numbers(self._ctx, [document.number for _, document in ready])
+        with self._ctx.ledger() as connection:
+            for operation, document in ready:
+                if hits := taken.get(document.number.casefold()):
+                    self._number_taken(connection, operation, hits)
+        return [pair for pair in ready if pair[1].number.casefold() not in taken]
+
+    def _number_taken(
+        self,
+        connection: sa.Connection,
+        operation: operations.Operation,
+        hits: Sequence[RawObject],
+    ) -> None:
+        header = self._headers[operation.record_id]
+        if operation.attempt > 1 and len(hits) == 1:
+            # An attempt was made before, so this may be its object, which came after the poll.
+            invoice = parse_invoice(hits[0].payload)
+            view = document_view(invoice)
+            linked = links.by_quickbooks_id(connection, self._ctx.realm, "invoice", [invoice.id])
+            if not linked and adoption.adopt_if_ours(connection, self._ctx, header, invoice, view):
+                return
+        record = number_taken(header, [hit.id for hit in hits])
+        self._set_aside(
+            connection, operation, record, state="errored", code=adoption.DUPLICATE_NUMBER
+        )
+
+    def _outgoing(
+        self, ready: Iterable[tuple[operations.Operation, ExportDocument]]
+    ) -> list[Outgoing]:
+        return [
+            Outgoing(
+                operation=operation,
+                entity="Invoice",
+                body=invoice_body(document),
+                identity=identity(document).as_json(),
+            )
+            for operation, document in ready
+        ]
+
+    def still_the_same(self, record_id: str, body: bytes) -> bool:
+        """Whether a body sent earlier is what would be sent now; asked after `prepare`."""
+        return self._bodies.get(record_id) == digest(body)
+
+    def done(
+        self, connection: sa.Connection, record_id: str, request_id: str, answer: WriteAnswer
+    ) -> None:
+        """Link the created invoice and compare its total."""
+        invoice = parse_invoice(answer.object.payload)
+        adoption.link_document(
+            connection,
+            self._ctx,
+            self._headers[record_id],
+            invoice,
+            document_view(invoice),
+            origin="exported",
+            request_id=request_id,
+            intuit_tid=answer.intuit_tid,
+        )
+
+    def refused(
+        self, connection: sa.Connection, operation: operations.Operation, error: FaultError
+    ) -> bool:
+        """Raise what people must know; a closed period and a taken number have states of their own."""
+        header = self._headers[operation.record_id]
+        if isinstance(error, ClosedPeriodError):
+            self._hold(connection, operation, header)
+        elif isinstance(error, DuplicateNumberError):
+            record = number_taken(header, [])
+            self._set_aside(
+                connection, operation, record, state="errored", code=adoption.DUPLICATE_NUMBER
+            )
+        else:
+            return self._refused_for_good(connection, operation, error)
+        operations.bump(connection, operation.operation_id)
+        return True
+
+    def _refused_for_good(
+        self, connection: sa.Connection, operation: operations.Operation, error: FaultError
+    ) -> bool:
+        header = self._headers[operation.record_id]
+        record = refused(header, str(error), error.intuit_tid)
+        exceptions.raise_all(connection, self._ctx.realm, [record])
+        operations.remember(connection, operation.operation_id, self._bodies[operation.record_id])
+        return False
+
+
+def look_up_numbers(ctx: CycleContext, numbers: Sequence[str]) -> dict[str, list[RawObject]]:
+    """The invoices that bear one of these numbers, by number in lower case."""
+    hits: defaultdict[str, list[RawObject]] = defaultdict(list)
+    for item in ctx.quickbooks.query_in("Invoice", "DocNumber", sorted(set(numbers))):
+        hits[str(item.payload.get("DocNumber", "")).casefold()].append(item)
+    return dict(hits)

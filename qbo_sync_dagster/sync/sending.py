@@ -1,0 +1,291 @@
+"""Sending writes so that a crash or a lost answer at any point is settled later, never repeated.
+
+A posting with its request id and exact body is committed before anything is sent; the answer is
+recorded in one transaction with what follows from it. What follows is the level's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.domain.attempts import after_refusal
+from qbo_sync_dagster.domain.request_ids import batch_request_id, item_id, posting_request_id
+from qbo_sync_dagster.ledger import operations, postings
+from qbo_sync_dagster.ledger.engine import ledger_now
+from qbo_sync_dagster.quickbooks.answers import WriteAnswer
+from qbo_sync_dagster.quickbooks.calls import Write
+from qbo_sync_dagster.quickbooks.errors import (
+    ConnectionDeadError,
+    FaultError,
+    NoAnswerError,
+    QuickBooksError,
+    RecordBusyError,
+    ThrottledError,
+)
+from qbo_sync_dagster.quickbooks.wire import decode_json, encode_body
+from qbo_sync_dagster.sync.context import CycleContext
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One create about to be sent; `identity` recognises its object if no answer comes."""
+
+    operation: operations.Operation
+    entity: str
+    body: dict[str, Any]
+    identity: dict[str, Any]
+
+
+class Settler(Protocol):
+    """What a level does with the answers, inside the transaction that records them."""
+
+    def done(
+        self, connection: sa.Connection, record_id: str, request_id: str, answer: WriteAnswer
+    ) -> None:
+        """The object exists: link it."""
+
+    def refused(
+        self, connection: sa.Connection, operation: operations.Operation, error: FaultError
+    ) -> bool:
+        """QuickBooks refused it: tell people. True if that decided the operation's state too."""
+
+
+@dataclass
+class Sent:
+    """What came of sending. `stopped` is why no more should be sent in this cycle."""
+
+    done: int = 0
+    refused: int = 0
+    in_doubt: int = 0
+    stopped: QuickBooksError | None = None
+
+    def add(self, other: Sent) -> None:
+        """Count another batch's results in."""
+        self.done += other.done
+        self.refused += other.refused
+        self.in_doubt += other.in_doubt
+        self.stopped = self.stopped or other.stopped
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """One write with its operation and the ids it travels under."""
+
+    operation: operations.Operation
+    item_id: str
+    write: Write
+
+
+def send_new(ctx: CycleContext, outgoing: Sequence[Outgoing], settler: Settler) -> Sent:
+    """Commit postings for up to one batch of creates, then send them."""
+    request_ids = [
+        posting_request_id(
+            ctx.realm,
+            item.operation.kind,
+            item.operation.record_id,
+            item.operation.generation,
+            item.operation.attempt,
+        )
+        for item in outgoing
+    ]
+    batch_id = batch_request_id(request_ids) if len(outgoing) > 1 else None
+    with ctx.ledger() as connection:
+        postings.record(
+            connection,
+            ctx.realm,
+            [
+                postings.NewPosting(
+                    operation_id=item.operation.operation_id,
+                    request_id=request_id,
+                    entity=item.entity,
+                    verb="create",
+                    body=encode_body(item.body),
+                    identity=item.identity,
+                    batch_id=batch_id,
+                    item_id=item_id(position),
+                    position=position,
+                )
+                for position, (item, request_id) in enumerate(
+                    zip(outgoing, request_ids, strict=True)
+                )
+            ],
+        )
+    letters = [
+        _Letter(item.operation, item_id(position), Write("create", item.entity, item.body, key))
+        for position, (item, key) in enumerate(zip(outgoing, request_ids, strict=True))
+    ]
+    return _send(ctx, letters, batch_id, settler)
+
+
+def send_again(
+    ctx: CycleContext,
+    stored: Sequence[postings.Posting],
+    by_operation: Mapping[int, operations.Operation],
+    settler: Settler,
+) -> Sent:
+    """Send unanswered postings of one batch, or one single, exactly as they were sent before."""
+    with ctx.ledger() as connection:
+        postings.resend(connection, [posting.posting_id for posting in stored])
+    letters = [
+        _Letter(
+            by_operation[posting.operation_id],
+            posting.item_id or item_id(posting.position),
+            Write("create", posting.entity, _body(posting), posting.request_id),
+        )
+        for posting in stored
+    ]
+    return _send(ctx, letters, stored[0].batch_id, settler)
+
+
+def _body(posting: postings.Posting) -> dict[str, Any]:
+    body = decode_json(posting.body)
+    return body if isinstance(body, dict) else {}
+
+
+def _send(
+    ctx: CycleContext, letters: Sequence[_Letter], batch_id: str | None, settler: Settler
+) -> Sent:
+    sent = Sent()
+    try:
+        answers = _ask(ctx, letters, batch_id)
+    except NoAnswerError as error:
+        sent.stopped = error
+        if error.sent:
+            sent.in_doubt = len(letters)
+        else:
+            _never_arrived(ctx, letters, error)
+        return sent
+    except (ThrottledError, ConnectionDeadError) as error:
+        sent.stopped = error
+        _never_arrived(ctx, letters, error)
+        return sent
+    _record(ctx, letters, answers, settler, sent)
+    return sent
+
+
+def _ask(
+    ctx: CycleContext, letters: Sequence[_Letter], batch_id: str | None
+) -> Mapping[str, WriteAnswer | QuickBooksError]:
+    if batch_id is not None:
+        return ctx.quickbooks.write_batch(
+            [(letter.item_id, letter.write) for letter in letters], batch_id
+        )
+    letter = letters[0]
+    try:
+        return {letter.item_id: ctx.quickbooks.write(letter.write)}
+    except FaultError as error:
+        return {letter.item_id: error}
+
+
+def _never_arrived(ctx: CycleContext, letters: Sequence[_Letter], error: QuickBooksError) -> None:
+    # Throttling, outages and authentication say nothing about the record: no fault is counted.
+    with ctx.ledger() as connection:
+        for letter in letters:
+            postings.answer(
+                connection,
+                ctx.realm,
+                letter.write.request_id,
+                "absent",
+                code=error.code,
+                intuit_tid=error.intuit_tid,
+            )
+        ids = [letter.operation.operation_id for letter in letters]
+        operations.change(connection, ids, "queued", reason=str(error), more_attempts=1)
+
+
+def _record(
+    ctx: CycleContext,
+    letters: Sequence[_Letter],
+    answers: Mapping[str, WriteAnswer | QuickBooksError],
+    settler: Settler,
+    sent: Sent,
+) -> None:
+    with ctx.ledger() as connection:
+        for letter in letters:
+            answer = answers[letter.item_id]
+            if isinstance(answer, WriteAnswer):
+                _done(ctx, connection, letter, answer, settler)
+                sent.done += 1
+            elif isinstance(answer, FaultError):
+                _refused(ctx, connection, letter, answer, settler)
+                sent.refused += 1
+            elif isinstance(answer, NoAnswerError):
+                sent.in_doubt += 1
+            else:
+                _withheld(ctx, connection, letter, answer)
+                sent.stopped = sent.stopped or answer
+    ctx.tally.quickbooks_writes += sent.done
+
+
+def _done(
+    ctx: CycleContext,
+    connection: sa.Connection,
+    letter: _Letter,
+    answer: WriteAnswer,
+    settler: Settler,
+) -> None:
+    postings.answer(
+        connection,
+        ctx.realm,
+        letter.write.request_id,
+        "done",
+        quickbooks_id=answer.object.id,
+        intuit_tid=answer.intuit_tid,
+    )
+    operations.change(connection, [letter.operation.operation_id], "done")
+    settler.done(connection, letter.operation.record_id, letter.write.request_id, answer)
+
+
+def _refused(
+    ctx: CycleContext,
+    connection: sa.Connection,
+    letter: _Letter,
+    error: FaultError,
+    settler: Settler,
+) -> None:
+    operation, request_id = letter.operation, letter.write.request_id
+    postings.answer(
+        connection,
+        ctx.realm,
+        request_id,
+        "refused",
+        code=error.code,
+        detail=str(error),
+        intuit_tid=error.intuit_tid,
+    )
+    if settler.refused(connection, operation, error):
+        return
+    step = after_refusal(
+        curable_by_retry=isinstance(error, RecordBusyError),
+        faults=operation.faults + 1,
+        request_id=request_id,
+        now=ledger_now(connection),
+    )
+    operations.change(
+        connection,
+        [operation.operation_id],
+        step.state,
+        reason=str(error),
+        reason_code=error.code,
+        next_attempt_at=step.next_attempt_at,
+        more_attempts=1,
+        more_faults=1,
+    )
+
+
+def _withheld(
+    ctx: CycleContext, connection: sa.Connection, letter: _Letter, error: QuickBooksError
+) -> None:
+    """An item that was throttled or refused for the connection's sake: not done, not its fault."""
+    postings.answer(connection, ctx.realm, letter.write.request_id, "absent", code=error.code)
+    operations.change(
+        connection,
+        [letter.operation.operation_id],
+        "queued",
+        reason=str(error),
+        more_attempts=1,
+    )
