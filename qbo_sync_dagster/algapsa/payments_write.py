@@ -9,10 +9,11 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from qbo_sync_dagster.algapsa.errors import PaymentRowTakenError
 from qbo_sync_dagster.algapsa.sql import (
@@ -29,10 +30,11 @@ from qbo_sync_dagster.domain.payment_wanted import WantedPayment
 from qbo_sync_dagster.domain.same_money import LocalKind, LocalMoney
 
 _MAX_REFERENCE = 255
+_UNIQUE_VIOLATION = "23505"
 
 # One round trip, but statements of their own: each takes a new snapshot, so what is read last
 # is what stands after the locks were granted, and not what stood while we waited for them.
-_OPEN = f"""
+_OPEN = sa.text(f"""
     SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     SET LOCAL lock_timeout = '5s';
     SET LOCAL idle_in_transaction_session_timeout = '30s';
@@ -40,8 +42,8 @@ _OPEN = f"""
     SELECT FROM invoices
     WHERE tenant = :tenant AND invoice_id = ANY(CAST(:ids AS uuid[]))
     ORDER BY invoice_id FOR UPDATE;
-    SELECT i.invoice_id::text, i.invoice_number, i.status, i.currency_code, i.total_amount,
-        COALESCE(i.credit_applied, 0) AS credit_applied,
+    SELECT i.invoice_id::text, i.client_id::text, i.invoice_number, i.status, i.currency_code,
+        i.total_amount, COALESCE(i.credit_applied, 0) AS credit_applied,
         EXISTS (
             SELECT FROM prepaid_balance_alerts a
             WHERE a.tenant = i.tenant AND a.replenishment_invoice_id = i.invoice_id
@@ -62,40 +64,27 @@ _OPEN = f"""
         ) END AS credits
     FROM invoices i
     WHERE i.tenant = :tenant AND i.invoice_id = ANY(CAST(:ids AS uuid[]))
-"""
-_WRITE = """
-    WITH written AS (
-        SELECT r.*, i.client_id, i.currency_code
-        FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(
-            row_id uuid, transaction_id uuid, invoice_id uuid, amount bigint, kind text,
-            paid_at timestamptz, reference text, notes text, status text, metadata jsonb,
-            type text, description text, reverses uuid, context jsonb)
-        JOIN invoices i ON i.tenant = :tenant AND i.invoice_id = r.invoice_id
-    ), new_payments AS (
-        INSERT INTO invoice_payments (tenant, payment_id, invoice_id, amount, payment_method,
-            payment_date, reference_number, notes, status, metadata)
-        SELECT CAST(:tenant AS uuid), row_id, invoice_id, amount, 'quickbooks',
-            COALESCE(paid_at, now()), reference, notes, status, metadata
-        FROM written
-        ON CONFLICT DO NOTHING RETURNING 1
-    ), new_transactions AS (
-        INSERT INTO transactions (tenant, transaction_id, invoice_id, client_id, type, amount,
-            status, currency_code, description, reference_number, related_transaction_id, metadata)
-        SELECT CAST(:tenant AS uuid), w.transaction_id, w.invoice_id, w.client_id, w.type, w.amount,
-            'completed', w.currency_code, w.description, w.reference, related.transaction_id,
-            w.context || jsonb_build_object('currency', w.currency_code)
-        FROM written w
-        LEFT JOIN transactions related
-            ON related.tenant = :tenant AND related.transaction_id = w.reverses
-        ON CONFLICT DO NOTHING RETURNING 1
-    ), new_statuses AS (
-        UPDATE invoices i SET status = s.status, updated_at = now()
-        FROM jsonb_to_recordset(CAST(:statuses AS jsonb)) AS s(invoice_id uuid, status text)
-        WHERE i.tenant = :tenant AND i.invoice_id = s.invoice_id RETURNING 1
-    )
-    SELECT (SELECT count(*) FROM new_payments), (SELECT count(*) FROM new_transactions),
-        (SELECT count(*) FROM new_statuses)
-"""
+""")
+# Plain inserts and no ON CONFLICT: a computed id that is taken must stop the transaction.
+_WRITE = sa.text("""
+    INSERT INTO invoice_payments (tenant, payment_id, invoice_id, amount, payment_method,
+        payment_date, reference_number, notes, status, metadata)
+    SELECT tenant, payment_id, invoice_id, amount, payment_method,
+        COALESCE(payment_date, now()), reference_number, notes, status, metadata
+    FROM jsonb_populate_recordset(NULL::invoice_payments, CAST(:payments AS jsonb));
+    INSERT INTO transactions (tenant, transaction_id, invoice_id, client_id, type, amount, status,
+        currency_code, description, reference_number, related_transaction_id, metadata)
+    SELECT tenant, transaction_id, invoice_id, client_id, type, amount, status,
+        currency_code, description, reference_number, (
+            SELECT original.transaction_id FROM transactions original
+            WHERE original.tenant = :tenant
+                AND original.transaction_id = written.related_transaction_id
+        ), metadata
+    FROM jsonb_populate_recordset(NULL::transactions, CAST(:transactions AS jsonb)) written;
+    UPDATE invoices i SET status = s.status, updated_at = now()
+    FROM jsonb_to_recordset(CAST(:statuses AS jsonb)) AS s(invoice_id uuid, status text)
+    WHERE i.tenant = :tenant AND i.invoice_id = s.invoice_id
+""")
 _ACTIVE_LINKS = """
     SELECT DISTINCT invoice_id::text FROM invoice_payment_links
     WHERE tenant = :tenant AND status = 'active' AND COALESCE(expires_at > now(), true)
@@ -113,6 +102,7 @@ class PaymentTransaction:
 
     standing: tuple[StandingRow, ...]
     invoices: Mapping[str, InvoiceState]
+    _clients: Mapping[str, str] = field(repr=False)
     _connection: sa.Connection = field(repr=False)
     _tenant: str = field(repr=False)
 
@@ -126,19 +116,46 @@ class PaymentTransaction:
             return
         values = {
             "tenant": self._tenant,
-            "rows": json.dumps([_row_values(wanted, row) for row in plan.rows]),
+            "payments": json.dumps([self._payment(wanted, row) for row in plan.rows]),
+            "transactions": json.dumps([self._transaction(wanted, row) for row in plan.rows]),
             "statuses": json.dumps(
                 [{"invoice_id": each.invoice_id, "status": each.status} for each in plan.statuses]
             ),
         }
-        with translated_faults():
-            counts = self._connection.execute(sa.text(_WRITE), values).one()
-        if tuple(counts) != (len(plan.rows), len(plan.rows), len(plan.statuses)):
-            raise PaymentRowTakenError(
-                f"AlgaPSA already has rows with the ids computed for QuickBooks payment "
-                f"{wanted.payment_id}, but they no longer name that payment. Nothing was written: "
-                "find out who changed their metadata."
-            )
+        with translated_faults(), _row_ids_are_free(wanted):
+            self._connection.execute(_WRITE, values)
+
+    def _payment(self, wanted: WantedPayment, row: PaymentRow) -> dict[str, object]:
+        return {
+            "tenant": self._tenant,
+            "payment_id": row.row_id,
+            "invoice_id": row.invoice_id,
+            "amount": row.minor,
+            "payment_method": "quickbooks",
+            # A reversal happens now; which day it belongs to stands in its metadata.
+            "payment_date": None if row.reverses else f"{row.date.isoformat()}T00:00:00Z",
+            "reference_number": _reference(wanted, row),
+            "notes": f"QuickBooks {_label(wanted)} {wanted.payment_id} {_event(wanted, row)}",
+            "status": "reversed" if row.reverses else "completed",
+            "metadata": {METADATA_KEY: _key(wanted, row)},
+        }
+
+    def _transaction(self, wanted: WantedPayment, row: PaymentRow) -> dict[str, object]:
+        currency = self.invoices[row.invoice_id].currency
+        return {
+            "tenant": self._tenant,
+            "transaction_id": row.transaction_id,
+            "invoice_id": row.invoice_id,
+            "client_id": self._clients[row.invoice_id],
+            "type": "payment_reversal" if row.reverses else "payment",
+            "amount": row.minor,
+            "status": "completed",
+            "currency_code": currency,
+            "description": f"QuickBooks {_label(wanted)} {_event(wanted, row)}",
+            "reference_number": _reference(wanted, row),
+            "related_transaction_id": row.reverses_transaction,
+            "metadata": _context(wanted, row, currency),
+        }
 
 
 class PaymentWriter:
@@ -165,11 +182,14 @@ class PaymentWriter:
         """
         with translated_faults(), self._connection.begin():
             values = {"lock": lock_key(realm, payment_id), "ids": uuids(invoice_ids)}
-            found = self._connection.execute(sa.text(_OPEN), self._source.bind(values)).all()
+            found = self._connection.execute(_OPEN, self._source.bind(values)).all()
             owner = _Owner(realm, payment_id, frozenset(matched_rows))
             states = {row.invoice_id: self._state(row, owner) for row in found}
             standing = tuple(each for row in found for each in _standing(row, owner))
-            yield PaymentTransaction(standing, states, self._connection, self._source.tenant)
+            clients = {row.invoice_id: row.client_id for row in found}
+            yield PaymentTransaction(
+                standing, states, clients, self._connection, self._source.tenant
+            )
 
     def _state(self, row: sa.Row[Any], owner: _Owner) -> InvoiceState:
         payments = row.payments or []
@@ -240,33 +260,32 @@ def _local_money(
             yield LocalMoney(transaction, LocalKind.CREDIT_APPLICATION, abs(minor))
 
 
-def _row_values(wanted: WantedPayment, row: PaymentRow) -> dict[str, object]:
-    """The columns of a row's payment and transaction, as AlgaPSA itself fills them."""
-    is_reversal = row.kind is RowKind.REVERSAL
-    label = "credit" if wanted.is_credit else "payment"
-    reference = f"reversal:{wanted.payment_id}" if is_reversal else wanted.reference
-    return {
-        "row_id": row.row_id,
-        "transaction_id": row.transaction_id,
-        "invoice_id": row.invoice_id,
-        "amount": row.minor,
-        # A reversal happens now; which day it belongs to stands in its metadata.
-        "paid_at": None if is_reversal else datetime.combine(row.date, time(), UTC).isoformat(),
-        "reference": _text(reference),
-        "notes": f"QuickBooks {label} {wanted.payment_id} {_happening(wanted, row)}",
-        "status": "reversed" if is_reversal else "completed",
-        "metadata": {METADATA_KEY: _key(wanted, row)},
-        "type": "payment_reversal" if is_reversal else "payment",
-        "description": f"QuickBooks {label} {_happening(wanted, row)}",
-        "reverses": row.reverses_transaction,
-        "context": _context(wanted, row),
-    }
+@contextmanager
+def _row_ids_are_free(wanted: WantedPayment) -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        if getattr(error.orig, "pgcode", None) != _UNIQUE_VIOLATION:
+            raise
+        raise PaymentRowTakenError(
+            f"AlgaPSA already has rows with the ids computed for QuickBooks payment "
+            f"{wanted.payment_id}, but they do not name that payment. Nothing was written: find "
+            "out who changed their metadata."
+        ) from error
 
 
-def _happening(wanted: WantedPayment, row: PaymentRow) -> str:
-    if row.kind is RowKind.PAYMENT:
+def _label(wanted: WantedPayment) -> str:
+    return "credit" if wanted.is_credit else "payment"
+
+
+def _event(wanted: WantedPayment, row: PaymentRow) -> str:
+    if not row.reverses:
         return "applied"
     return f"{wanted.gone.value} there" if wanted.gone else "changed there"
+
+
+def _reference(wanted: WantedPayment, row: PaymentRow) -> str:
+    return _text(f"reversal:{wanted.payment_id}" if row.reverses else wanted.reference)
 
 
 def _key(wanted: WantedPayment, row: PaymentRow) -> dict[str, object]:
@@ -285,17 +304,20 @@ def _key(wanted: WantedPayment, row: PaymentRow) -> dict[str, object]:
     return key
 
 
-def _context(wanted: WantedPayment, row: PaymentRow) -> dict[str, object]:
-    return {
+def _context(wanted: WantedPayment, row: PaymentRow, currency: str) -> dict[str, object]:
+    context: dict[str, object] = {
         "payment_provider": "quickbooks",
         "external_payment_id": wanted.payment_id,
         "realm": wanted.realm,
         "reference_number": _text(wanted.reference),
+        "currency": currency,
         "payment_date": row.date.isoformat(),
         "kind": "credit_application" if wanted.is_credit else "payment",
         "payment_id": row.row_id,
-        **({"reversed_payment_id": row.reverses} if row.reverses else {}),
     }
+    if row.reverses:
+        context["reversed_payment_id"] = row.reverses
+    return context
 
 
 def _text(text: str) -> str:

@@ -24,9 +24,11 @@ from qbo_sync_dagster.algapsa.sql import Snapshot, Source
 
 _LARGEST_SKEW = timedelta(minutes=5)
 
+# The catalogue, and not information_schema, which hides what our role may not read.
 _COLUMNS = """
-    SELECT table_name, column_name FROM information_schema.columns
-    WHERE table_schema = 'public' AND table_name = ANY(CAST(:tables AS text[]))
+    SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+    WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
+        AND c.relname = ANY(CAST(:tables AS text[]))
 """
 _READABLE = """
     SELECT name FROM unnest(CAST(:tables AS text[])) name
@@ -90,7 +92,7 @@ def preflight(source: Source, now: datetime) -> tuple[PreflightProblem, ...]:
 
 def _missing_columns(snapshot: Snapshot) -> Iterator[PreflightProblem]:
     rows = snapshot.fetch(_COLUMNS, tables=list(NEEDED_COLUMNS))
-    present = {(row.table_name, row.column_name) for row in rows}
+    present = {(row.relname, row.attname) for row in rows}
     missing = [
         f"{table}.{column}"
         for table, columns in NEEDED_COLUMNS.items()
@@ -100,7 +102,7 @@ def _missing_columns(snapshot: Snapshot) -> Iterator[PreflightProblem]:
     if missing:
         yield PreflightProblem(
             PreflightCode.MISSING_COLUMNS,
-            f"AlgaPSA's database lacks or hides {_listed(missing)}: point ALGAPSA_DATABASE_URL at "
+            f"AlgaPSA's database lacks {_listed(missing)}: point ALGAPSA_DATABASE_URL at "
             "an AlgaPSA of August 2026 or later, with the role from the installation guide.",
         )
 
