@@ -1,0 +1,1 @@
+"""Jobs: the cycle, and what operators start by hand or by the clock."""

@@ -1,0 +1,42 @@
+"""What Dagster loads: one build function, the only way to wire, and the one object it makes.
+
+What belongs here: the list of assets, jobs, schedules, sensors and resources. What does not: any
+of their insides. Importing it connects to nothing and reads no setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from assets.companies import companies
+from assets.cycle import sync_cycle_assets
+from qbo_sync_dagster.jobs.prune_history import prune_history, prune_history_schedule
+from qbo_sync_dagster.jobs.sync_cycle import sync_cycle
+from qbo_sync_dagster.jobs.sync_now import sync_now
+from qbo_sync_dagster.quickbooks.redact import install_redaction
+from qbo_sync_dagster.resources import SyncEngineResource
+from sensors.company_watch_sensor import company_watch_sensor
+from sensors.sync_cycle_schedule import sync_cycle_schedule
+from sensors.sync_now_sensor import sync_now_sensor
+
+
+def build_definitions(*, resources: Mapping[str, object] | None = None) -> dg.Definitions:
+    """The definitions, with other resources where tests need them.
+
+    Runs execute in one process: a cycle is one step, and a process per step would cost eight
+    times as much. `Definitions(executor=...)` holds for launches from an asset page, too.
+    """
+    install_redaction()
+    return dg.Definitions(
+        assets=[sync_cycle_assets, companies],
+        jobs=[sync_cycle, sync_now, prune_history],
+        schedules=[sync_cycle_schedule, prune_history_schedule],
+        sensors=[sync_now_sensor, company_watch_sensor],
+        resources={"sync_engine": SyncEngineResource()} | dict(resources or {}),
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions()
