@@ -219,9 +219,10 @@ def _unwrap(call: Call, answer: Answer, read: Callable[[Mapping[str, Any]], T]) 
     """The envelope's content. JSON of another shape tells nothing about what was done."""
     try:
         return read(answer.body)
-    except EnvelopeError as error:
+    except (EnvelopeError, RecursionError) as error:
+        problem = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise NoAnswerError(
-            f"QuickBooks' answer when asked to {call.action} cannot be used: {error}.",
+            f"QuickBooks' answer when asked to {call.action} cannot be used: {problem}.",
             http_status=answer.http_status,
             intuit_tid=answer.intuit_tid,
         ) from error

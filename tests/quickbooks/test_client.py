@@ -110,6 +110,14 @@ class TestChanges:
         with pytest.raises(NoAnswerError):
             company.client().cdc(["Payment"], SINCE)
 
+    def test_an_answer_nested_beyond_measure_is_no_answer(self, company: Any) -> None:
+        deep = "[" * 900 + "]" * 900
+        body = '{"CDCResponse":[{"QueryResponse":[{"Payment":[{"x":%s}]}]}],"time":"%s"}'
+        content = (body % (deep, "2026-03-02T01:00:00-08:00")).encode()
+        company.replies = [httpx.Response(200, content=content)] * 3
+        with pytest.raises(NoAnswerError):
+            company.client().cdc(["Payment"], SINCE)
+
     def test_an_object_without_an_id_is_handed_on_with_a_stable_stand_in(
         self, company: Any, ok: Ok
     ) -> None:

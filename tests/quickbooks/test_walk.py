@@ -147,6 +147,19 @@ def test_more_changes_in_one_second_than_a_page_holds_are_all_found() -> None:
     assert {row.id for row in found.objects} == {str(n) for n in range(10)}
 
 
+@pytest.mark.parametrize("act", [touch, delete])
+def test_rows_that_leave_a_crowded_second_hide_no_other_row(
+    act: Callable[[int], Callable[[Shelf], None]],
+) -> None:
+    def two_leave(shelf: Shelf) -> None:
+        act(0)(shelf)
+        act(1)(shelf)
+
+    shelf = Shelf(dict.fromkeys(range(10), 5), acts=[lambda _: None, two_leave])
+    found = sweep(shelf.fetch, "Invoice", START, limit=3)
+    assert {row.id for row in found.objects} >= {str(n) for n in shelf.updated}
+
+
 def test_a_list_that_never_stands_still_is_given_up() -> None:
     """Each page begins with a stranger: no order can be trusted, and calls cost money."""
     calls = 0
