@@ -63,6 +63,14 @@ class Settings(BaseSettings):
             self.ledger_url, "QBO_SYNC_DATABASE_URL", "the PostgreSQL database of this program"
         )
 
+    def token_key(self) -> str:
+        """The key of the stored tokens. Raises MissingSettingError."""
+        return _needed(
+            self.secret_key,
+            "QBO_SYNC_SECRET_KEY",
+            "the Fernet key that encrypts QuickBooks tokens",
+        )
+
     def engine_config(self) -> EngineConfig:
         """What the engine is built from. Raises MissingSettingError for the first one missing."""
         return EngineConfig(
@@ -70,11 +78,7 @@ class Settings(BaseSettings):
             algapsa_url=_needed(
                 self.algapsa_url, "ALGAPSA_DATABASE_URL", "AlgaPSA's PostgreSQL database"
             ),
-            secret_key=_needed(
-                self.secret_key,
-                "QBO_SYNC_SECRET_KEY",
-                "the Fernet key that encrypts QuickBooks tokens",
-            ),
+            secret_key=self.token_key(),
             quickbooks=self.quickbooks(),
         )
 
