@@ -197,8 +197,6 @@ def _lists(
     default = demo_books.item(demo_books.DEFAULT_ITEM, 0, account)
     items = [default, *(demo_books.service_item(each, account) for each in plan.services)]
     item_ids = _seed(control, realm, "Item", ["", *(s.service_id for s in plan.services)], items)
-    codes = [demo_books.tax_code(region) for region in plan.regions]
-    tax_codes = _seed(control, realm, "TaxCode", [region.code for region in plan.regions], codes)
     by_name = {term["Name"]: term["Id"] for term in control.list(realm, "Term")}
     terms = {key: by_name[name] for key, name in demo_books.TERMS.items()}
     customers = [demo_books.customer(client, terms) for client in clients]
@@ -206,7 +204,6 @@ def _lists(
         items=item_ids,
         default_item=item_ids.pop(""),
         terms=terms,
-        tax_codes=tax_codes,
         customers=_seed(control, realm, "Customer", [each.id for each in clients], customers),
     )
 
@@ -241,7 +238,7 @@ def _links(plan: ProviderPlan, ids: BooksIds, invoices: Mapping[str, str]) -> tu
     kinds = {
         "client": ids.customers,
         "service": ids.items,
-        "tax_region": ids.tax_codes,
+        "tax_region": {region.code: demo_books.TAXABLE for region in plan.regions},
         "payment_term": ids.terms,
         "invoice": invoices,
     }

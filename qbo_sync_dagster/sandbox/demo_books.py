@@ -14,7 +14,7 @@ from qbo_sync_dagster.domain.money import to_decimal
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge
 from qbo_sync_dagster.sandbox.algapsa.payments import Payment
 from qbo_sync_dagster.sandbox.algapsa.seed import PlannedClient, PlannedInvoice
-from qbo_sync_dagster.sandbox.algapsa.tenants import Service, TaxRegion
+from qbo_sync_dagster.sandbox.algapsa.tenants import Service
 
 Json = dict[str, Any]
 
@@ -30,16 +30,17 @@ TERMS: Mapping[str, str] = {
     "due_on_receipt": "Due on receipt",
 }
 DEFAULT_ITEM = "Services"
+# A company in the United States marks its lines with these two and nothing else.
+TAXABLE, NOT_TAXABLE = "TAX", "NON"
 
 
 @dataclass(frozen=True, slots=True)
 class BooksIds:
-    """QuickBooks ids in one company, by the AlgaPSA id (services, clients), code or term."""
+    """QuickBooks ids in one company, by the AlgaPSA id (services, clients) or term."""
 
     items: Mapping[str, str]
     default_item: str
     terms: Mapping[str, str]
-    tax_codes: Mapping[str, str]
     customers: Mapping[str, str]
 
 
@@ -58,11 +59,6 @@ def service_item(service: Service, income_account: str) -> Json:
     return item(service.name, service.rate, income_account)
 
 
-def tax_code(region: TaxRegion) -> Json:
-    """The sales tax code that stands for a tax region."""
-    return {"Name": f"{region.name} {region.rate}%", "Taxable": True, "TaxGroup": True}
-
-
 def customer(planned: PlannedClient, terms: Mapping[str, str]) -> Json:
     """The customer that stands for a client."""
     client = planned.client
@@ -79,17 +75,13 @@ def invoice(planned: PlannedInvoice, number: str, terms: str, ids: BooksIds) -> 
     """The invoice as it was booked by hand, line by line, with AlgaPSA's number and tax."""
     draft = planned.draft
     tax = sum(charge.tax for charge in draft.charges)
-    detail: Json = {"TotalTax": to_decimal(tax)}
-    regions = [charge.tax_region for charge in draft.charges if charge.tax_region]
-    if regions:
-        detail["TxnTaxCodeRef"] = {"value": ids.tax_codes[regions[0]]}
     return {
         "DocNumber": number,
         "TxnDate": draft.invoice_date.isoformat(),
         "CustomerRef": {"value": ids.customers[draft.client_id]},
         "SalesTermRef": {"value": ids.terms[terms]},
         "Line": [line for charge in draft.charges for line in _lines(charge, ids)],
-        "TxnTaxDetail": detail,
+        "TxnTaxDetail": {"TotalTax": to_decimal(tax)},
     }
 
 
@@ -135,6 +127,6 @@ def _line(charge: Charge, description: str, amount: int, quantity: Decimal, item
             "ItemRef": {"value": item_id},
             "Qty": quantity,
             "UnitPrice": to_decimal(amount) / quantity,
-            "TaxCodeRef": {"value": "TAX" if charge.tax else "NON"},
+            "TaxCodeRef": {"value": TAXABLE if charge.tax else NOT_TAXABLE},
         },
     }
