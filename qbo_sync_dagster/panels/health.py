@@ -9,10 +9,8 @@ from datetime import datetime
 from qbo_sync_dagster.panels import words
 from qbo_sync_dagster.panels.markdown import escape
 from qbo_sync_dagster.panels.sparkline import sparkline
-from qbo_sync_dagster.panels.values import Markdown, Panel
+from qbo_sync_dagster.panels.values import INLINE_CHARACTERS, Markdown, Panel
 from qbo_sync_dagster.sync.outcome import SyncHealth
-
-_PENDING_COLOUR, _EXCEPTIONS_COLOUR = "#2563eb", "#dc2626"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +76,20 @@ def _next_cycle(health: SyncHealth) -> str:
 
 
 def _summary(health: SyncHealth, curve: Curve) -> str:
-    parts = [f"**{escape(health.company_name, longest=80)}**: {_verdict(health)}"]
+    parts = [f"**{escape(health.company_name, longest=50)}**: {_verdict(health)}"]
     if health.problem:
-        parts.append(escape(health.problem, longest=200))
-    for title, values, colour in (
-        ("Pending ops", curve.pending, _PENDING_COLOUR),
-        ("Open exceptions", curve.open_exceptions, _EXCEPTIONS_COLOUR),
-    ):
-        if any(values) and (picture := sparkline(values, colour)):
-            parts.append(f"{title}, last {len(values)} cycles: {values[-1]}\n\n{picture}")
-    return "\n\n".join(parts)
+        parts.append(escape(health.problem, longest=120))
+    told, picture = "\n\n".join(parts), _picture(curve)
+    return told + picture if len(told) + len(picture) <= INLINE_CHARACTERS else told
+
+
+def _picture(curve: Curve) -> str:
+    """Nothing for a company that stayed at zero: a flat line tells nobody anything."""
+    if not any((*curve.pending, *curve.open_exceptions)):
+        return ""
+    drawn = sparkline({"blue": curve.pending, "red": curve.open_exceptions})
+    legend = f"Last {len(curve.pending)} cycles: pending ops blue, open exceptions red"
+    return f"\n\n{legend}\n\n{drawn}" if drawn else ""
 
 
 def _verdict(health: SyncHealth) -> str:
@@ -106,4 +108,4 @@ def _verdict(health: SyncHealth) -> str:
         return "the last cycle did not succeed."
     if health.pending:
         return f"nothing to look at; {words.counted(health.pending, 'op')} waiting to be sent."
-    return "nothing to do. Both sides agree on what was exchanged."
+    return "nothing to do. Nothing waits and nothing needs a person."

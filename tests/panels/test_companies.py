@@ -1,0 +1,52 @@
+"""All companies side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from qbo_sync_dagster.panels.companies import companies_panel
+from qbo_sync_dagster.panels.values import INLINE_CHARACTERS, Markdown, Table
+from qbo_sync_dagster.sync.outcome import SyncHealth
+
+HealthOf = Callable[..., SyncHealth]
+
+
+def test_each_company_has_its_line_and_the_sums_stand_beside(
+    health_of: HealthOf, now: datetime
+) -> None:
+    companies = [health_of(pending=2), health_of(company_name="Quarry", pending=1, errored=1)]
+
+    panel = companies_panel(companies, now)
+
+    table = panel["companies"]
+    assert isinstance(table, Table)
+    assert [row[0] for row in table.rows] == ["Slate Bay IT", "Quarry"]
+    assert panel["pending_ops"] == 3
+    assert panel["errored_ops"] == 1
+    assert panel["summary"] == "To look at: Quarry."
+
+
+def test_companies_that_are_well_are_told_in_one_sentence(
+    health_of: HealthOf, now: datetime
+) -> None:
+    assert companies_panel([health_of()], now)["summary"] == "All well in 1 company."
+
+
+def test_a_company_that_needs_reconnecting_is_not_well(health_of: HealthOf, now: datetime) -> None:
+    panel = companies_panel([health_of(state="reconnect")], now)
+
+    assert panel["summary"] == "To look at: Slate Bay IT."
+
+
+def test_no_company_says_how_to_connect_one(now: datetime) -> None:
+    assert "qbo-sync connections add" in str(companies_panel([], now)["summary"])
+
+
+def test_the_short_table_shows_without_a_click(health_of: HealthOf, now: datetime) -> None:
+    companies = [health_of(company_name=f"Company {number} " + "x" * 60) for number in range(40)]
+
+    panel = companies_panel(companies, now)["panel"]
+
+    assert isinstance(panel, Markdown)
+    assert len(panel.text) <= INLINE_CHARACTERS
