@@ -17,7 +17,7 @@ from qbo_sync_dagster.algapsa import (
     preflight,
     reference,
 )
-from qbo_sync_dagster.algapsa.payments_write import PaymentWriter
+from qbo_sync_dagster.algapsa.payments_write import ACTIVE_LINKS, PaymentWriter
 from qbo_sync_dagster.algapsa.sql import Source, translated_faults
 from qbo_sync_dagster.domain.algapsa_payments import CreditApplication, PaymentRecord
 from qbo_sync_dagster.domain.algapsa_records import (
@@ -31,6 +31,10 @@ from qbo_sync_dagster.domain.algapsa_records import (
 _EXISTING = """
     SELECT invoice_id::text FROM invoices
     WHERE tenant = :tenant AND invoice_id = ANY(CAST(:ids AS uuid[]))
+"""
+_NUMBERS = """
+    SELECT invoice_number FROM invoices
+    WHERE tenant = :tenant AND invoice_number = ANY(CAST(:numbers AS text[]))
 """
 _IS_ENTERPRISE = "SELECT to_regclass('public.payment_webhook_events') IS NOT NULL"
 
@@ -76,11 +80,18 @@ class AlgaPsa:
         return reference.tax_regions(self._source)
 
     def document_headers(
-        self, *, dated_from: date | None, ids: Collection[str] = ()
+        self,
+        *,
+        dated_from: date | None,
+        ids: Collection[str] = (),
+        finalized_from: date | None = None,
     ) -> list[DocumentHeader]:
-        """Finalized documents dated on or after `dated_from`, and those of `ids` in any state."""
+        """Finalized documents dated on or after `dated_from` or finalized on or after
+        `finalized_from`, and those of `ids` in any state."""
         with self._source.snapshot() as snapshot:
-            return headers.document_headers(snapshot, dated_from=dated_from, ids=ids)
+            return headers.document_headers(
+                snapshot, dated_from=dated_from, ids=ids, finalized_from=finalized_from
+            )
 
     def documents(self, ids: Collection[str]) -> dict[str, Document]:
         """Documents with their lines by invoice id; without those that are gone."""
@@ -102,12 +113,23 @@ class AlgaPsa:
         with self._source.snapshot() as snapshot:
             return movements.credit_applications(snapshot, invoice_ids)
 
-    def standing_invoices(
+    def standing_payments(
         self, realm: str, payment_ids: Collection[str]
-    ) -> dict[str, frozenset[str]]:
-        """Per QuickBooks payment the invoices on which rows of ours stand for it."""
+    ) -> dict[str, dict[str, int]]:
+        """Per QuickBooks payment its net, in minor units, on each invoice with rows of ours."""
         with self._source.snapshot() as snapshot:
-            return movements.standing_invoices(snapshot, realm, payment_ids)
+            return movements.standing_nets(snapshot, realm, payment_ids)
+
+    def numbers_in_use(self, numbers: Collection[str]) -> set[str]:
+        """Those of the numbers that an invoice of the tenant carries."""
+        rows = self._source.fetch(_NUMBERS, numbers=sorted(set(numbers))) if numbers else []
+        return {row[0] for row in rows}
+
+    def payable_online(self) -> set[str]:
+        """Ids of invoices that their clients can pay by an active link; none on Community."""
+        if self.edition() is Edition.COMMUNITY:
+            return set()
+        return {row[0] for row in self._source.fetch(ACTIVE_LINKS)}
 
     def mirror_links(self, realm: str, links: Mapping[str, str]) -> set[str]:
         """Have AlgaPSA protect linked invoices (invoice id to QuickBooks id); Community only.

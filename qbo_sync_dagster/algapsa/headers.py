@@ -19,7 +19,8 @@ _HEADERS = f"""
         SELECT * FROM invoices
         WHERE tenant = :tenant AND (
             invoice_id = ANY(CAST(:ids AS uuid[]))
-            OR (finalized_at IS NOT NULL AND {book_date("invoice_date")} >= :dated_from)
+            OR (finalized_at IS NOT NULL AND (
+                {book_date("invoice_date")} >= :dated_from OR finalized_at >= :finalized_from))
         )
     ), detail AS MATERIALIZED (
         SELECT d.item_id, string_agg(
@@ -70,11 +71,18 @@ _HEADERS = f"""
 
 
 def document_headers(
-    snapshot: Snapshot, *, dated_from: date | None, ids: Collection[str]
+    snapshot: Snapshot,
+    *,
+    dated_from: date | None,
+    ids: Collection[str],
+    finalized_from: date | None = None,
 ) -> list[DocumentHeader]:
     """Finalized documents dated on or after `dated_from`, and those of `ids` whatever their state.
 
-    Without `dated_from` only `ids` are read. Documents that AlgaPSA no longer has are not in it.
+    Those finalized on or after `finalized_from` (UTC day) are read too, however they are dated.
+    Without either only `ids` are read. Documents that AlgaPSA no longer has are not in it.
     """
-    rows = snapshot.fetch(_HEADERS, ids=uuids(ids), dated_from=dated_from)
+    rows = snapshot.fetch(
+        _HEADERS, ids=uuids(ids), dated_from=dated_from, finalized_from=finalized_from
+    )
     return [DocumentHeader(*row) for row in rows]

@@ -43,9 +43,10 @@ _CREDITS = f"""
     ORDER BY a.created_at, a.transaction_id, credit->>'creditId'
 """
 _STANDING = f"""
-    SELECT DISTINCT {_KEY}->>'payment', p.invoice_id::text FROM invoice_payments p
+    SELECT {_KEY}->>'payment', p.invoice_id::text, sum(p.amount)::bigint FROM invoice_payments p
     WHERE p.tenant = :tenant AND p.payment_method = 'quickbooks'
         AND {_KEY}->>'realm' = :realm AND {_KEY}->>'payment' = ANY(CAST(:payments AS text[]))
+    GROUP BY 1, 2
 """
 
 
@@ -66,15 +67,18 @@ def credit_applications(
     return [CreditApplication(*row) for row in snapshot.fetch_by_ids(_CREDITS, invoice_ids)]
 
 
-def standing_invoices(
+def standing_nets(
     snapshot: Snapshot, realm: str, payment_ids: Collection[str]
-) -> dict[str, frozenset[str]]:
-    """Per QuickBooks payment the invoices on which rows of ours stand for it, net zero included."""
-    found: dict[str, set[str]] = defaultdict(set)
+) -> dict[str, dict[str, int]]:
+    """Per QuickBooks payment its net on each invoice that has rows of ours for it, zero included.
+
+    Asked of AlgaPSA and not of the ledger, so that a ledger restored from a backup misses no row.
+    """
+    found: dict[str, dict[str, int]] = defaultdict(dict)
     wanted = sorted(set(payment_ids))
-    for payment_id, invoice_id in snapshot.fetch(_STANDING, realm=realm, payments=wanted):
-        found[payment_id].add(invoice_id)
-    return {payment_id: frozenset(invoices) for payment_id, invoices in found.items()}
+    for payment_id, invoice_id, minor in snapshot.fetch(_STANDING, realm=realm, payments=wanted):
+        found[payment_id][invoice_id] = minor
+    return dict(found)
 
 
 def _key(realm: str | None, payment_id: str | None, version: str | None) -> PaymentKey | None:

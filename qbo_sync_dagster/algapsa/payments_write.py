@@ -85,7 +85,7 @@ _WRITE = sa.text("""
     FROM jsonb_to_recordset(CAST(:statuses AS jsonb)) AS s(invoice_id uuid, status text)
     WHERE i.tenant = :tenant AND i.invoice_id = s.invoice_id
 """)
-_ACTIVE_LINKS = """
+ACTIVE_LINKS = """
     SELECT DISTINCT invoice_id::text FROM invoice_payment_links
     WHERE tenant = :tenant AND status = 'active' AND COALESCE(expires_at > now(), true)
 """
@@ -211,7 +211,7 @@ class PaymentWriter:
         with self._connection.begin():
             if not self._connection.execute(sa.text(_HAS_LINKS)).scalar_one():
                 return frozenset()
-            rows = self._connection.execute(sa.text(_ACTIVE_LINKS), self._source.bind({}))
+            rows = self._connection.execute(sa.text(ACTIVE_LINKS), self._source.bind({}))
             return frozenset(rows.scalars())
 
 

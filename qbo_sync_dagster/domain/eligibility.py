@@ -87,8 +87,13 @@ def _finalized_after_connecting(header: DocumentHeader, scope: CompanyScope) -> 
     # AlgaPSA keeps only the day of finalizing, so the connect day itself counts as after: asking
     # once too often loses nothing.
     finalized = header.finalized_at
-    connect_day = scope.connected_at.astimezone(ZoneInfo(scope.time_zone)).date()
-    return finalized is not None and finalized.date() >= connect_day
+    first = connect_day(scope.connected_at, scope.time_zone)
+    return finalized is not None and finalized.date() >= first
+
+
+def connect_day(connected_at: datetime, time_zone: str) -> date:
+    """The day the company was connected, in its own time zone."""
+    return connected_at.astimezone(ZoneInfo(time_zone)).date()
 
 
 _RAISED = {

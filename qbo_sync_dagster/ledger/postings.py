@@ -137,6 +137,18 @@ def unanswered(connection: sa.Connection, realm: str) -> list[Posting]:
     return [Posting(**{**row, "body": bytes(row["body"])}) for row in rows.mappings()]
 
 
+def batch_sizes(
+    connection: sa.Connection, realm: str, batch_ids: Collection[str]
+) -> dict[str, int]:
+    """How many items each batch was sent with."""
+    rows = connection.execute(
+        sa.select(postings.c.batch_id, sa.func.count())
+        .where(postings.c.realm == realm, postings.c.batch_id.in_(list(batch_ids)))
+        .group_by(postings.c.batch_id)
+    )
+    return {batch_id: count for batch_id, count in rows if batch_id is not None}
+
+
 def _mark_posting(connection: sa.Connection, operation_ids: Collection[int]) -> None:
     connection.execute(
         sa.update(operations)

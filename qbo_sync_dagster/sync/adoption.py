@@ -107,6 +107,26 @@ def link_document(
         inbox.reopen(connection, ctx.realm, "Payment", invoice.linked_payment_ids)
 
 
+def link_unread(
+    connection: sa.Connection,
+    ctx: CycleContext,
+    invoice_id: str,
+    quickbooks_id: str,
+    request_id: str,
+) -> None:
+    """Link an invoice that was created but whose answer could not be read in full."""
+    new = links.NewLink("invoice", invoice_id, quickbooks_id, "exported")
+    links.add(connection, ctx.realm, [new])
+    effect = audit.Effect(
+        side="quickbooks",
+        effect="create invoice",
+        record=f"invoice:{invoice_id}",
+        after={"quickbooks_id": quickbooks_id},
+        request_id=request_id,
+    )
+    audit.append(connection, ctx.realm, [effect])
+
+
 def raise_total_difference(
     connection: sa.Connection,
     ctx: CycleContext,

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.algapsa_records import Client
 from qbo_sync_dagster.domain.export_problems import customer_refused
-from qbo_sync_dagster.ledger import exceptions, links, operations
+from qbo_sync_dagster.ledger import exceptions, links, operations, postings
 from qbo_sync_dagster.quickbooks.answers import WriteAnswer
 from qbo_sync_dagster.quickbooks.bodies import customer_body
 from qbo_sync_dagster.quickbooks.errors import FaultError
@@ -103,6 +103,20 @@ class CustomerLevel:
             reason_code=NAME_TAKEN,
         )
         exceptions.raise_all(connection, self._ctx.realm, [record])
+
+    def still_current(self, outgoing: Sequence[Outgoing]) -> list[Outgoing]:
+        """All of them: a client renamed since is a rename like any other."""
+        return list(outgoing)
+
+    def unchanged(self, sent: Sequence[postings.Posting]) -> bool:
+        """Whether the clients still bear the names that were sent, and nobody has taken them."""
+        names = [str(posting.identity["name"]) for posting in sent]
+        now = [self._clients.get(posting.record_id) for posting in sent]
+        same = all(
+            client is not None and client.name == name
+            for client, name in zip(now, names, strict=True)
+        )
+        return same and not self._look_up(names)
 
     def done(
         self, connection: sa.Connection, record_id: str, request_id: str, answer: WriteAnswer

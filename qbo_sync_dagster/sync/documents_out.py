@@ -15,10 +15,11 @@ import sqlalchemy as sa
 from qbo_sync_dagster.domain.algapsa_records import Client, Document, DocumentHeader
 from qbo_sync_dagster.domain.closing_date import closed_period, is_closed
 from qbo_sync_dagster.domain.eligibility import CompanyScope, Standing, standing
+from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.export import ExportDocument, NotReady, References, prepare_export
 from qbo_sync_dagster.domain.export_problems import not_ready, number_taken, refused
-from qbo_sync_dagster.ledger import exceptions, links, operations
+from qbo_sync_dagster.ledger import exceptions, links, operations, postings
 from qbo_sync_dagster.quickbooks.answers import RawObject, WriteAnswer
 from qbo_sync_dagster.quickbooks.bodies import invoice_body
 from qbo_sync_dagster.quickbooks.errors import (
@@ -156,17 +157,23 @@ class DocumentLevel:
         hits: Sequence[RawObject],
     ) -> None:
         header = self._headers[operation.record_id]
-        if operation.attempt > 1 and len(hits) == 1:
-            # An attempt was made before, so this may be its object, which came after the poll.
-            invoice = parse_invoice(hits[0].payload)
-            view = document_view(invoice)
-            linked = links.by_quickbooks_id(connection, self._ctx.realm, "invoice", [invoice.id])
-            if not linked and adoption.adopt_if_ours(connection, self._ctx, header, invoice, view):
-                return
+        if operation.attempt > 1 and len(hits) == 1 and self._adopted(connection, header, hits[0]):
+            return
         record = number_taken(header, [hit.id for hit in hits])
         self._set_aside(
             connection, operation, record, state="errored", code=adoption.DUPLICATE_NUMBER
         )
+
+    def _adopted(self, connection: sa.Connection, header: DocumentHeader, hit: RawObject) -> bool:
+        # An attempt was made before, so this may be its object, which came after the poll.
+        try:
+            invoice = parse_invoice(hit.payload)
+            view = document_view(invoice)
+        except DomainError:
+            return False
+        if links.by_quickbooks_id(connection, self._ctx.realm, "invoice", [invoice.id]):
+            return False
+        return adoption.adopt_if_ours(connection, self._ctx, header, invoice, view)
 
     def _outgoing(
         self, ready: Iterable[tuple[operations.Operation, ExportDocument]]
@@ -181,21 +188,60 @@ class DocumentLevel:
             for operation, document in ready
         ]
 
-    def still_the_same(self, record_id: str, body: bytes) -> bool:
-        """Whether a body sent earlier is what would be sent now; asked after `prepare`."""
-        return self._bodies.get(record_id) == digest(body)
+    def still_current(self, outgoing: Sequence[Outgoing]) -> list[Outgoing]:
+        """Those whose document has not changed in AlgaPSA since it was prepared.
+
+        The others stay queued and are prepared anew.
+        """
+        ids = [item.operation.record_id for item in outgoing]
+        now = self._ctx.algapsa.document_headers(dated_from=None, ids=ids)
+        same = {
+            header.invoice_id
+            for header in now
+            if header.fingerprint == self._headers[header.invoice_id].fingerprint
+            and header.status == self._headers[header.invoice_id].status
+        }
+        return [item for item in outgoing if item.operation.record_id in same]
+
+    def unchanged(self, sent: Sequence[postings.Posting]) -> bool:
+        """Whether postings sent earlier are, all of them, what would be sent now."""
+        documents = self._ctx.algapsa.documents([posting.record_id for posting in sent])
+        numbers = []
+        for posting in sent:
+            document = documents.get(posting.record_id)
+            if document is None or self._body_now(document) != posting.body:
+                return False
+            numbers.append(document.header.number)
+        return not look_up_numbers(self._ctx, numbers)
+
+    def _body_now(self, document: Document) -> bytes | None:
+        header = self._headers[document.header.invoice_id] = document.header
+        if standing(header, self._scope) is not Standing.TO_EXPORT:
+            return None
+        prepared = prepare_export(document, self._clients.get(header.client_id), self._references)
+        if isinstance(prepared, NotReady) or is_closed(header.invoice_date, self._closing_date):
+            return None
+        body = encode_body(invoice_body(prepared))
+        self._bodies[header.invoice_id] = digest(body)
+        return body
 
     def done(
         self, connection: sa.Connection, record_id: str, request_id: str, answer: WriteAnswer
     ) -> None:
         """Link the created invoice and compare its total."""
-        invoice = parse_invoice(answer.object.payload)
+        try:
+            invoice = parse_invoice(answer.object.payload)
+            view = document_view(invoice)
+        except DomainError:
+            # It exists; what it looks like is read in the next cycle.
+            adoption.link_unread(connection, self._ctx, record_id, answer.object.id, request_id)
+            return
         adoption.link_document(
             connection,
             self._ctx,
             self._headers[record_id],
             invoice,
-            document_view(invoice),
+            view,
             origin="exported",
             request_id=request_id,
             intuit_tid=answer.intuit_tid,
@@ -204,7 +250,7 @@ class DocumentLevel:
     def refused(
         self, connection: sa.Connection, operation: operations.Operation, error: FaultError
     ) -> bool:
-        """Raise what people must know; a closed period and a taken number have states of their own."""
+        """Tell people; a closed period and a taken number have states of their own."""
         header = self._headers[operation.record_id]
         if isinstance(error, ClosedPeriodError):
             self._hold(connection, operation, header)

@@ -133,21 +133,53 @@ def _queue_customers(
     ctx: CycleContext, connection: sa.Connection, wanted: Collection[DocumentHeader]
 ) -> None:
     """Queue customers that documents need, if staff switched that on."""
-    if not ctx.connection.create_customers or not wanted:
-        return
     linked = links.ids(connection, ctx.realm, "client")
+    _cancel_customers(ctx, connection, linked)
     missing = {header.client_id for header in wanted} - linked.keys()
-    if not missing:
+    if not ctx.connection.create_customers or not missing:
         return
     names = {client.client_id: client.name for client in ctx.algapsa.clients()}
+    _requeue_renamed(ctx, connection, names)
     operations.queue(
         connection,
         ctx.realm,
         [
-            operations.NewOperation(CREATE_CUSTOMER, client_id, f"Customer {names[client_id]}")
+            operations.NewOperation(CREATE_CUSTOMER, client_id, _customer_label(names[client_id]))
             for client_id in sorted(missing & names.keys())
         ],
     )
+
+
+def _cancel_customers(
+    ctx: CycleContext, connection: sa.Connection, linked: Collection[str]
+) -> None:
+    settled = [
+        operation
+        for operation in operations.open_ones(connection, ctx.realm, CREATE_CUSTOMER)
+        if operation.record_id in linked and operation.state != "posting"
+    ]
+    operations.change(connection, [item.operation_id for item in settled], "cancelled")
+    exceptions.resolve(
+        connection,
+        ctx.realm,
+        [ExceptionKind.EXPORT_FAILING, ExceptionKind.ORPHAN],
+        [f"client:{operation.record_id}" for operation in settled],
+        "The client has its customer.",
+    )
+
+
+def _requeue_renamed(
+    ctx: CycleContext, connection: sa.Connection, names: Mapping[str, str]
+) -> None:
+    """A refused name is tried again only once the client has another one."""
+    for operation in operations.open_ones(connection, ctx.realm, CREATE_CUSTOMER):
+        name = names.get(operation.record_id)
+        if name and operation.state == "errored" and operation.label != _customer_label(name):
+            operations.change(connection, [operation.operation_id], "cancelled")
+
+
+def _customer_label(name: str) -> str:
+    return f"Customer {name}"
 
 
 def _raise_standing(

@@ -1,0 +1,133 @@
+"""A payment that waits, told to accounting staff: which payment, which invoices, which figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
+from qbo_sync_dagster.domain.money import format_minor
+from qbo_sync_dagster.domain.payment_refusals import Refusal, RefusalKind, RefusalReason
+from qbo_sync_dagster.domain.payment_wanted import WantedPayment
+from qbo_sync_dagster.domain.same_money import LocalKind
+
+# A total difference has its own exception on the invoice; a second one would be noise.
+_KINDS = {
+    RefusalKind.MATCHED_CHANGED: ExceptionKind.PAYMENT_DRIFT,
+    RefusalKind.UNKNOWN_INVOICE: ExceptionKind.UNKNOWN_INVOICE,
+    RefusalKind.NOT_PAYABLE: ExceptionKind.NON_PAYABLE,
+    RefusalKind.CURRENCY: ExceptionKind.PAYMENT_CURRENCY,
+    RefusalKind.PREPAID_REPLENISHMENT: ExceptionKind.PREPAID_REPLENISHMENT,
+    RefusalKind.SETTLED: ExceptionKind.ALREADY_SETTLED,
+    RefusalKind.SAME_MONEY: ExceptionKind.SAME_PAYMENT,
+}
+
+PAYMENT_KINDS = tuple(_KINDS.values())
+_MOST_REASONS_TOLD = 10
+
+
+def payment_record(payment_id: str) -> str:
+    """What keys the exceptions of a QuickBooks payment."""
+    return f"payment:{payment_id}"
+
+
+def refusal_exception(
+    wanted: WantedPayment, refusal: Refusal, numbers: Mapping[str, str]
+) -> ExceptionRecord | None:
+    """The exception of a waiting payment; None if it waits under its invoice's own exception.
+
+    `numbers` gives the document numbers of unlinked QuickBooks invoices, where known.
+    """
+    kind = _KINDS.get(refusal.kind)
+    if kind is None:
+        return None
+    sentences = [_sentence(wanted, reason, numbers) for reason in refusal.reasons]
+    told = sentences[:_MOST_REASONS_TOLD]
+    if len(sentences) > len(told):
+        told.append(f"{len(sentences) - len(told)} more of its lines wait too.")
+    return ExceptionRecord(
+        kind=kind,
+        record=payment_record(wanted.payment_id),
+        what_happened=(
+            f"{_label(wanted)} of {wanted.date.isoformat()} waits whole. {' '.join(told)}"
+        ),
+        references=_references(wanted, refusal, numbers),
+        amounts=_amounts(refusal, numbers),
+        version=str(wanted.version),
+    )
+
+
+def _label(wanted: WantedPayment) -> str:
+    reference = f" {wanted.reference}" if wanted.reference else ""
+    return f"QuickBooks payment{reference} (id {wanted.payment_id})"
+
+
+def _sentence(wanted: WantedPayment, reason: RefusalReason, numbers: Mapping[str, str]) -> str:
+    invoice = _invoice(reason, numbers)
+    held, room = format_minor(reason.wanted_minor), format_minor(reason.room_minor)
+    gone = f"AlgaPSA no longer has {invoice}, to which QuickBooks applies {held}."
+    sentences = {
+        RefusalKind.MATCHED_CHANGED: (
+            f"It was matched with a payment of AlgaPSA and now holds {held} on {invoice}."
+        ),
+        RefusalKind.UNKNOWN_INVOICE: f"It pays {invoice}, which no AlgaPSA invoice is linked to.",
+        RefusalKind.NOT_PAYABLE: (
+            f"It applies {held} to {invoice}, which is {reason.status} in AlgaPSA."
+            if reason.status
+            else gone
+        ),
+        RefusalKind.CURRENCY: (
+            f"It is in {wanted.currency or 'another currency'}, and {invoice} is in "
+            f"{reason.currency}."
+        ),
+        RefusalKind.PREPAID_REPLENISHMENT: (
+            f"{held} on {invoice} must also grant prepaid credit, which only AlgaPSA itself does."
+        ),
+        RefusalKind.TOTAL_DIFFERENCE: f"The total of {invoice} differs in QuickBooks.",
+        RefusalKind.SETTLED: (
+            f"QuickBooks applies {held} to {invoice}, of which AlgaPSA can take {room}."
+        ),
+        RefusalKind.SAME_MONEY: f"QuickBooks applies {held} to {invoice}.",
+    }
+    return f"{sentences[reason.kind]}{_twin(reason)}"
+
+
+def _twin(reason: RefusalReason) -> str:
+    if reason.twin is None:
+        return ""
+    is_payment = reason.twin.kind is LocalKind.PAYMENT
+    what = "payment" if is_payment else "credit application"
+    minor = format_minor(reason.twin.minor)
+    return f" AlgaPSA itself has a {what} of {minor} there: it may be the same money."
+
+
+def _invoice(reason: RefusalReason, numbers: Mapping[str, str]) -> str:
+    if reason.kind is RefusalKind.UNKNOWN_INVOICE:
+        number = numbers.get(reason.invoice_id)
+        return f"QuickBooks invoice {number or f'with id {reason.invoice_id}'}"
+    return f"invoice {reason.number or reason.invoice_id}"
+
+
+def _references(
+    wanted: WantedPayment, refusal: Refusal, numbers: Mapping[str, str]
+) -> tuple[RecordReference, ...]:
+    payment = RecordReference("quickbooks", "Payment", wanted.payment_id, _label(wanted))
+    return (payment, *(_reference(reason, numbers) for reason in refusal.reasons[:50]))
+
+
+def _reference(reason: RefusalReason, numbers: Mapping[str, str]) -> RecordReference:
+    if reason.kind is RefusalKind.UNKNOWN_INVOICE:
+        label = f"Invoice {numbers.get(reason.invoice_id) or reason.invoice_id}"
+        return RecordReference("quickbooks", "Invoice", reason.invoice_id, label)
+    label = f"Invoice {reason.number or reason.invoice_id}"
+    return RecordReference("algapsa", "invoice", reason.invoice_id, label)
+
+
+def _amounts(refusal: Refusal, numbers: Mapping[str, str]) -> dict[str, int]:
+    amounts: dict[str, int] = {}
+    for reason in refusal.reasons:
+        if reason.kind is not RefusalKind.UNKNOWN_INVOICE:
+            name = _invoice(reason, numbers)
+            amounts[f"QuickBooks on {name}"] = reason.wanted_minor
+            amounts[f"room on {name}"] = reason.room_minor
+    return amounts

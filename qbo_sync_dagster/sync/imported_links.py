@@ -1,0 +1,127 @@
+"""Stage 2: invoices linked by import, whose object nobody has read yet.
+
+What is read becomes what both sides agree on; the two totals are compared, and the payments that
+the invoice shows are planned anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
+from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_view import DELETED, LIVE, DocumentView, iso
+from qbo_sync_dagster.domain.errors import DomainError
+from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
+from qbo_sync_dagster.domain.totals import accepted_part
+from qbo_sync_dagster.ledger import exceptions, inbox, links
+from qbo_sync_dagster.quickbooks.answers import RawObject
+from qbo_sync_dagster.quickbooks.objects import parse_invoice
+from qbo_sync_dagster.sync import adoption
+from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.translate import document_view, version
+
+_LINKS_A_TRANSACTION = 200
+
+
+def read_imported_links(ctx: CycleContext) -> int:
+    """Read and complete the links that have no snapshot; returns how many."""
+    with ctx.reading() as connection:
+        unread = links.incomplete(connection, ctx.realm)
+    if not unread:
+        return 0
+    ids = sorted({link.quickbooks_id for link in unread})
+    found = {item.id: item for item in ctx.quickbooks.query_in("Invoice", "Id", ids)}
+    algapsa_ids = [link.algapsa_id for link in unread]
+    headers = {
+        header.invoice_id: header
+        for header in ctx.algapsa.document_headers(dated_from=None, ids=algapsa_ids)
+    }
+    for start in range(0, len(unread), _LINKS_A_TRANSACTION):
+        with ctx.ledger() as connection:
+            for link in unread[start : start + _LINKS_A_TRANSACTION]:
+                _complete(ctx, connection, link, found, headers)
+    return len(unread)
+
+
+def _complete(
+    ctx: CycleContext,
+    connection: sa.Connection,
+    link: links.Link,
+    found: Mapping[str, RawObject],
+    headers: Mapping[str, DocumentHeader],
+) -> None:
+    header = headers.get(link.algapsa_id)
+    raw = found.get(link.quickbooks_id)
+    if header is None:
+        return  # nothing to compare with: stage 3 reports the link whose invoice is gone
+    if raw is None:
+        _without_object(connection, link, header)
+        return
+    try:
+        invoice = parse_invoice(raw.payload)
+        view = document_view(invoice)
+    except DomainError as error:
+        exceptions.raise_all(connection, ctx.realm, [_unreadable(link, str(error))])
+        return
+    agreed = view if view.state == LIVE else _expected(header)
+    difference = view.total_minor - header.total_minor if view.state == LIVE else 0
+    links.update(
+        connection,
+        link.link_id,
+        snapshot=agreed.as_json(),
+        shown=view.as_json(),
+        fingerprint=header.fingerprint,
+        sync_token=version(invoice.sync_token),
+        payment_ids=list(invoice.linked_payment_ids),
+        difference_minor=difference,
+        accepted_minor=accepted_part(difference, ctx.connection.accepted_cents),
+    )
+    if view.state == LIVE:
+        adoption.raise_total_difference(connection, ctx, header, invoice.id, view.total_minor)
+    inbox.reopen(connection, ctx.realm, "Payment", invoice.linked_payment_ids)
+    exceptions.resolve(
+        connection,
+        ctx.realm,
+        [ExceptionKind.UNREADABLE_CHANGE],
+        [f"Invoice:{link.quickbooks_id}"],
+        "The linked invoice can be read.",
+    )
+
+
+def _without_object(connection: sa.Connection, link: links.Link, header: DocumentHeader) -> None:
+    expected = _expected(header)
+    links.update(
+        connection,
+        link.link_id,
+        snapshot=expected.as_json(),
+        shown=expected.gone(DELETED).as_json(),
+        fingerprint=header.fingerprint,
+    )
+
+
+def _expected(header: DocumentHeader) -> DocumentView:
+    """How AlgaPSA's invoice would look, where QuickBooks shows nothing to agree on."""
+    return DocumentView(
+        state=LIVE,
+        number=header.number,
+        customer_id="",
+        currency=header.currency,
+        date=iso(header.invoice_date),
+        due_date=iso(header.due_date),
+        total_minor=header.total_minor,
+        tax_minor=0,
+        lines=(),
+    )
+
+
+def _unreadable(link: links.Link, problem: str) -> ExceptionRecord:
+    return ExceptionRecord(
+        kind=ExceptionKind.UNREADABLE_CHANGE,
+        record=f"Invoice:{link.quickbooks_id}",
+        what_happened=problem,
+        references=(RecordReference("algapsa", "invoice", link.algapsa_id, "linked invoice"),),
+        version="import",
+    )

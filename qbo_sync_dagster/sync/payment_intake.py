@@ -1,0 +1,190 @@
+"""Stage 2, payments: the inbox's payment changes, read in bulk and recognised. Local, no calls."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.domain.errors import DomainError
+from qbo_sync_dagster.domain.money import to_minor
+from qbo_sync_dagster.domain.payment_intake import InboundPayment, KnownRecords, recognise
+from qbo_sync_dagster.domain.payment_order import application_order
+from qbo_sync_dagster.domain.payment_standing import PaymentDecisions
+from qbo_sync_dagster.domain.payment_wanted import PaymentEnd, WantedPayment
+from qbo_sync_dagster.ledger import inbox, links
+from qbo_sync_dagster.quickbooks.objects import Payment, parse_payment
+from qbo_sync_dagster.sync.context import CycleContext
+
+
+@dataclass(frozen=True, slots=True)
+class DuePayment:
+    """A change to plan: `invoice_ids` are all invoices it pays or ever paid, by AlgaPSA id."""
+
+    change: inbox.Change
+    wanted: WantedPayment
+    invoice_ids: frozenset[str]
+    decisions: PaymentDecisions
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The payment changes of a cycle: `due` in the order in which they are applied.
+
+    `numbers` are the document numbers of QuickBooks invoices that are not linked, where known.
+    """
+
+    due: tuple[DuePayment, ...] = ()
+    foreign: tuple[inbox.Change, ...] = ()
+    unreadable: tuple[tuple[inbox.Change, str], ...] = ()
+    numbers: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Links:
+    """The links that payments meet."""
+
+    invoices: Mapping[str, links.Link]
+    customers: Collection[str]
+    # AlgaPSA's own payments that have an object in QuickBooks, by that object's id.
+    payments: Mapping[str, str]
+
+
+def load_payments(ctx: CycleContext) -> Intake:
+    """Every received and parked payment change of the company, newest versions only."""
+    with ctx.reading() as connection:
+        changes = _newest(inbox.unsettled(connection, ctx.realm, "Payment"))
+    if not changes:
+        return Intake()
+    read, unreadable = _read(ctx, changes)
+    invoice_ids = {invoice for _, payment in read for invoice, _ in payment.invoice_lines}
+    with ctx.reading() as connection:
+        found = _load_links(connection, ctx.realm, invoice_ids)
+        numbers = _numbers(connection, ctx.realm, invoice_ids - set(found.invoices))
+    ours = ctx.algapsa.numbers_in_use(numbers.values())
+    known = KnownRecords(
+        {quickbooks_id: link.algapsa_id for quickbooks_id, link in found.invoices.items()},
+        found.customers,
+        {invoice for invoice, number in numbers.items() if number in ours},
+    )
+    standing = ctx.algapsa.standing_payments(ctx.realm, [payment.payment_id for _, payment in read])
+    due, foreign = _recognised(ctx.realm, read, known, standing, found)
+    return Intake(_ordered(due, standing), tuple(foreign), tuple(unreadable), numbers)
+
+
+def _newest(changes: Iterable[inbox.Change]) -> list[inbox.Change]:
+    """One change per payment; a deletion is always the last."""
+    by_age = sorted(changes, key=lambda change: (change.deleted, change.version))
+    return list({change.object_id: change for change in by_age}.values())
+
+
+def _read(
+    ctx: CycleContext, changes: Iterable[inbox.Change]
+) -> tuple[list[tuple[inbox.Change, InboundPayment]], list[tuple[inbox.Change, str]]]:
+    read, unreadable = [], []
+    for change in changes:
+        try:
+            read.append((change, inbound_payment(change, ctx.started_at.date())))
+        except DomainError as error:
+            unreadable.append((change, str(error)))
+    return read, unreadable
+
+
+def inbound_payment(change: inbox.Change, today: date) -> InboundPayment:
+    """The payment of a change. A deletion brings no content; `today` is when it was seen.
+
+    Raises MalformedObjectError or MoneyError for a payload that is no payment.
+    """
+    if change.deleted:
+        return InboundPayment(
+            change.object_id, change.version, today, None, "", None, (), gone=PaymentEnd.DELETED
+        )
+    payment = parse_payment(change.payload)
+    return InboundPayment(
+        payment_id=change.object_id,
+        version=change.version,
+        date=payment.date,
+        currency=payment.currency,
+        reference=payment.reference or payment.id,
+        customer_id=payment.customer_id,
+        invoice_lines=tuple((invoice, to_minor(it)) for invoice, it in payment.invoice_lines),
+        is_credit=payment.total == 0 and bool(payment.credit_lines),
+        gone=_end(payment),
+    )
+
+
+def _end(payment: Payment) -> PaymentEnd | None:
+    if payment.is_void:
+        return PaymentEnd.VOIDED
+    return None if payment.invoice_lines else PaymentEnd.UNAPPLIED
+
+
+def _load_links(connection: sa.Connection, realm: str, invoice_ids: Collection[str]) -> _Links:
+    own = links.ids(connection, realm, "payment")
+    return _Links(
+        links.by_quickbooks_id(connection, realm, "invoice", invoice_ids),
+        set(links.ids(connection, realm, "client").values()),
+        {quickbooks_id: algapsa_id for algapsa_id, quickbooks_id in own.items()},
+    )
+
+
+def _numbers(connection: sa.Connection, realm: str, invoice_ids: Collection[str]) -> dict[str, str]:
+    """Numbers of unlinked invoices: paying an invoice changes it, so the poll brought it too."""
+    found = inbox.newest(connection, realm, "Invoice", invoice_ids) if invoice_ids else {}
+    numbers = {key: change.payload.get("DocNumber") for key, change in found.items()}
+    return {key: number for key, number in numbers.items() if isinstance(number, str) and number}
+
+
+def _recognised(
+    realm: str,
+    read: Iterable[tuple[inbox.Change, InboundPayment]],
+    known: KnownRecords,
+    standing: Mapping[str, Mapping[str, int]],
+    found: _Links,
+) -> tuple[list[DuePayment], list[inbox.Change]]:
+    gone = {payment.payment_id for _, payment in read if payment.gone}
+    answered = {own for quickbooks_id, own in found.payments.items() if quickbooks_id not in gone}
+    due, foreign = [], []
+    for change, payment in read:
+        own = found.payments.get(payment.payment_id)
+        stands = payment.payment_id in standing or own is not None
+        wanted = recognise(realm, payment, known, stands=stands)
+        if wanted is None:
+            foreign.append(change)
+            continue
+        touched = {*wanted.per_invoice(), *standing.get(payment.payment_id, ())}
+        lines = {invoice for invoice, _ in payment.invoice_lines}
+        invoices = [found.invoices[each] for each in lines if each in found.invoices]
+        decisions = _decisions(invoices, own, answered)
+        due.append(DuePayment(change, wanted, frozenset(touched), decisions))
+    return due, foreign
+
+
+def _decisions(
+    invoices: Sequence[links.Link], own: str | None, answered: Collection[str]
+) -> PaymentDecisions:
+    return PaymentDecisions(
+        accepted_difference={
+            link.algapsa_id: link.accepted_minor for link in invoices if link.accepted_minor > 0
+        },
+        open_difference={
+            link.algapsa_id for link in invoices if link.difference_minor != link.accepted_minor
+        },
+        matched_rows={own} if own else (),
+        with_counterpart=answered,
+    )
+
+
+def _ordered(
+    due: Iterable[DuePayment], standing: Mapping[str, Mapping[str, int]]
+) -> tuple[DuePayment, ...]:
+    return tuple(
+        sorted(
+            due,
+            key=lambda each: application_order(
+                each.wanted, standing.get(each.wanted.payment_id, {})
+            ),
+        )
+    )
