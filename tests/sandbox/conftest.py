@@ -27,6 +27,7 @@ class Company:
     refresh_token: str
     customer: str
     item: str
+    access_token: str = ""
 
     def refresh(self, token: str | None = None) -> httpx.Response:
         """Trade a refresh token; the client uses the new access token from then on."""
@@ -34,16 +35,21 @@ class Company:
         answer = self.http.post(self.control.token_url, data=form, auth=(CLIENT_ID, CLIENT_SECRET))
         if answer.status_code == 200:
             self.refresh_token = answer.json()["refresh_token"]
-            self.http.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
+            self.access_token = answer.json()["access_token"]
         return answer
 
     def post(self, path: str, body: object, **params: str) -> httpx.Response:
         """POST JSON below the company."""
-        return self.http.post(self.url(path), json=body, params=params)
+        return self.http.post(self.url(path), json=body, params=params, headers=self.headers)
 
     def read(self, path: str, **params: str) -> httpx.Response:
         """GET below the company."""
-        return self.http.get(self.url(path), params=params)
+        return self.http.get(self.url(path), params=params, headers=self.headers)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every call carries."""
+        return {"accept": "application/json", "authorization": f"Bearer {self.access_token}"}
 
     def query(self, statement: str) -> Json:
         """The QueryResponse of a statement."""
@@ -103,28 +109,35 @@ def fault_code(answer: httpx.Response) -> str:
     return str(body["Fault"]["Error"][0]["code"])
 
 
+@pytest.fixture(scope="session")
+def wire() -> Iterator[httpx.Client]:
+    """One client for all companies: making one takes longer than most tests."""
+    with httpx.Client(timeout=30, trust_env=False) as client:
+        yield client
+
+
 @pytest.fixture
-def new_company(sandbox: SandboxControl) -> Iterator[Callable[..., Company]]:
+def new_company(sandbox: SandboxControl, wire: httpx.Client) -> Callable[..., Company]:
     """A factory of companies; keywords are switches."""
-    clients = []
 
     def create(**switches: object) -> Company:
         made = sandbox.create_realm(**switches)
-        headers = {"accept": "application/json"}
-        http = httpx.Client(headers=headers, timeout=30, trust_env=False)
-        clients.append(http)
         customer = sandbox.customer(made.realm, "Harbor Dental Group")["Id"]
         item = sandbox.item(made.realm, "Managed services")["Id"]
-        company = Company(sandbox, http, made.realm, made.refresh_token, customer, item)
+        company = Company(sandbox, wire, made.realm, made.refresh_token, customer, item)
         company.refresh()
         return company
 
-    yield create
-    for http in clients:
-        http.close()
+    return create
 
 
 @pytest.fixture
 def company(new_company: Callable[..., Company]) -> Company:
     """A company with Intuit's usual settings."""
     return new_company()
+
+
+@pytest.fixture
+def code() -> Callable[[httpx.Response], str]:
+    """The fault code of an answer."""
+    return fault_code

@@ -119,6 +119,7 @@ class GatewayFault(Exception):  # noqa: N818
 
     def __init__(self, status: int, code: str, name: str, kind: str, detail: str | None) -> None:
         super().__init__(f"{status} {name}")
+        self.headers: dict[str, str] = {}
         self.status = status
         self.code = code
         self.name = name
@@ -149,7 +150,9 @@ class GatewayFault(Exception):  # noqa: N818
 
 def unauthenticated(detail: str) -> GatewayFault:
     """401/3200: the access token is missing, malformed, expired or revoked."""
-    return GatewayFault(401, "3200", "AuthenticationFailed", "AUTHENTICATION", detail)
+    refusal = GatewayFault(401, "3200", "AuthenticationFailed", "AUTHENTICATION", detail)
+    refusal.headers["www-authenticate"] = 'Bearer realm="Intuit", error="invalid_token"'
+    return refusal
 
 
 def unauthorised() -> GatewayFault:
@@ -157,7 +160,10 @@ def unauthorised() -> GatewayFault:
     return GatewayFault(403, "3100", "ApplicationAuthorizationFailed", "SERVICE", None)
 
 
-def throttled() -> GatewayFault:
-    """429/3001: more calls than Intuit allows."""
+def throttled(*, retry_after: bool) -> GatewayFault:
+    """429/3001: more calls than Intuit allows. Whether Retry-After comes with it is not known."""
     detail = "The request limit was reached. Try again later"
-    return GatewayFault(429, "3001", "ThrottleExceeded", "SERVICE", detail)
+    refusal = GatewayFault(429, "3001", "ThrottleExceeded", "SERVICE", detail)
+    if retry_after:
+        refusal.headers["retry-after"] = "60"
+    return refusal

@@ -38,7 +38,6 @@ from qbo_sync_dagster.sandbox.quickbooks.wire import Json, millisecond_text
 HTML = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 _JSON = "application/json"
 _METERED = ("cdc", "query", "read")
-_RETRY_AFTER_SECONDS = "60"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +102,12 @@ class Service:
         rules = injection.live_rules(cursor, request.realm)
         effect = injection.effect_on(cursor, rules, request.kind, request.entity, request.raw)
         if effect is not None and effect.is_before:
-            answer = _instead(effect, began)
+            answer = _instead(effect, began, retry_after=realm.switches.send_retry_after)
         else:
             books = Books(cursor, realm, began)
             answer = _executed(books, request, rules, began)
             if effect is not None:
                 answer = replace(answer, body=injection.spoiled(effect, answer.body))
-        answer = _with_retry_after(answer, realm)
         return replace(answer, effect=effect, latency_ms=realm.switches.latency_ms)
 
     def _check_limits(self, realm: Realm, request: Request) -> None:
@@ -118,9 +116,9 @@ class Service:
         # Windows are of real seconds: a test that moves the clock must not open them.
         now = datetime.now(UTC)
         if switches.enforce_limits and not self._limiter.admits(realm.id, now, is_batch=is_batch):
-            raise throttled()
+            raise throttled(retry_after=switches.send_retry_after)
         if switches.read_quota_exhausted and request.kind in _METERED:
-            raise throttled()
+            raise throttled(retry_after=switches.send_retry_after)
 
 
 def _executed(books: Books, request: Request, rules: list[Rule], began: datetime) -> Answer:
@@ -184,13 +182,10 @@ def _success(fragment: str, began: datetime) -> Answer:
 
 
 def _gateway_answer(refusal: GatewayFault, began: datetime) -> Answer:
-    headers = {}
-    if refusal.status == 401:
-        headers["www-authenticate"] = 'Bearer realm="Intuit", error="invalid_token"'
-    return Answer(refusal.status, refusal.body(began), headers=headers)
+    return Answer(refusal.status, refusal.body(began), headers=refusal.headers)
 
 
-def _instead(effect: Effect, began: datetime) -> Answer:
+def _instead(effect: Effect, began: datetime, *, retry_after: bool) -> Answer:
     """The answer of a call that an effect kept from being executed."""
     match effect.name:
         case "401":
@@ -198,7 +193,7 @@ def _instead(effect: Effect, began: datetime) -> Answer:
         case "403":
             return _gateway_answer(unauthorised(), began)
         case "429":
-            return _gateway_answer(throttled(), began)
+            return _gateway_answer(throttled(retry_after=retry_after), began)
         case "502_html":
             return Answer(502, HTML, "text/html")
         case "503":
@@ -209,12 +204,6 @@ def _instead(effect: Effect, began: datetime) -> Answer:
             return Answer(200, injection.injected_fault(effect).body(began))
     refusal = injection.injected_fault(effect)
     return Answer(refusal.status, refusal.body(began))
-
-
-def _with_retry_after(answer: Answer, realm: Realm) -> Answer:
-    if answer.status != 429 or not realm.switches.send_retry_after:
-        return answer
-    return replace(answer, headers={**answer.headers, "retry-after": _RETRY_AFTER_SECONDS})
 
 
 def _log(cursor: Cursor, request: Request, answer: Answer, began: datetime) -> None:
