@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import sqlalchemy as sa
@@ -39,7 +39,7 @@ class Intake:
     due: tuple[DuePayment, ...] = ()
     foreign: tuple[inbox.Change, ...] = ()
     unreadable: tuple[tuple[inbox.Change, str], ...] = ()
-    numbers: Mapping[str, str] | None = None
+    numbers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

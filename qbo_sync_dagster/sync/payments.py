@@ -6,7 +6,8 @@ exception and planned anew every cycle; the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
@@ -14,19 +15,22 @@ import sqlalchemy as sa
 from qbo_sync_dagster.algapsa.errors import AlgaPsaBusyError, AlgaPsaRejectedError
 from qbo_sync_dagster.algapsa.payments_write import PaymentWriter
 from qbo_sync_dagster.domain.payment_plan import PaymentPlan, StalePlan
+from qbo_sync_dagster.domain.payment_standing import StandingRow
 from qbo_sync_dagster.domain.payments_in import plan_payment
 from qbo_sync_dagster.ledger import leases
 from qbo_sync_dagster.sync.context import CycleContext
-from qbo_sync_dagster.sync.payment_intake import DuePayment, load_payments
-from qbo_sync_dagster.sync.payment_results import PaymentResult, record_intake, record_results
+from qbo_sync_dagster.sync.payment_intake import DuePayment, Intake, load_payments
+from qbo_sync_dagster.sync.payment_results import (
+    PaymentResult,
+    record_intake,
+    record_results,
+)
 
 # The ledger learns of this many payments at once: after a crash they are planned anew and found.
 _CHUNK = 200
-# Payments that make room for one another settle within two passes; more would go in circles.
-_MOST_PASSES = 3
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PaymentsApplied:
     """What became of the payment changes.
 
@@ -49,20 +53,34 @@ def apply_payments(ctx: CycleContext) -> PaymentsApplied:
     the company over; what was written by then is found again by the next cycle.
     """
     intake = load_payments(ctx)
-    done = PaymentsApplied(foreign=len(intake.foreign), parked=len(intake.unreadable))
+    if not (intake.due or intake.foreign or intake.unreadable):
+        return PaymentsApplied()
     record_intake(ctx, intake)
-    if intake.due:
-        with ctx.algapsa.payment_writer() as writer, ctx.engine.ledger.connect() as fence:
-            stage = _Stage(ctx, writer, fence)
-            for results in stage.run(intake.due):
-                record_results(ctx, results, intake.numbers or {})
-                _count(done, results)
-    ctx.tally.algapsa_writes += done.rows_written
-    return done
+    counts: Counter[str] = Counter()
+    with ctx.algapsa.payment_writer() as writer, ctx.engine.ledger.connect() as fence:
+        stage = _Stage(ctx, writer, fence)
+        for results in stage.run(intake.due):
+            record_results(ctx, results, intake.numbers)
+            for result in results:
+                counts.update(result.counts())
+    ctx.tally.algapsa_writes += counts["rows_written"]
+    return _summary(intake, counts)
+
+
+def _summary(intake: Intake, counts: Counter[str]) -> PaymentsApplied:
+    return PaymentsApplied(
+        applied=counts["applied"],
+        reversed=counts["reversed"],
+        known=counts["known"],
+        foreign=len(intake.foreign),
+        parked=counts["parked"] + len(intake.unreadable),
+        waiting=counts["waiting"],
+        rows_written=counts["rows_written"],
+    )
 
 
 class _Stage:
-    """Applies due payments over the connections of one stage."""
+    """Applies due payments over the two connections that the stage holds."""
 
     def __init__(self, ctx: CycleContext, writer: PaymentWriter, fence: sa.Connection) -> None:
         self._ctx = ctx
@@ -70,26 +88,89 @@ class _Stage:
         self._fence = fence
 
     def run(self, due: Sequence[DuePayment]) -> Iterator[list[PaymentResult]]:
-        """Results in portions; what a later payment may make room for comes last."""
-        for final in (*[False] * (_MOST_PASSES - 1), True):
-            held_back: list[DuePayment] = []
+        """Results in portions, each payment once in its last state."""
+        yield from self._passes(due)
+        yield from self._passes(self._strays(due))
+
+    def _passes(self, due: Sequence[DuePayment]) -> Iterator[list[PaymentResult]]:
+        """A payment that met a full invoice is planned again once later ones have made room."""
+        earlier: dict[str, PaymentResult] = {}
+        for is_last in (False, False, True):
+            held_back: dict[str, PaymentResult] = {}
             made_room = False
             for portion in self._portions(due):
-                results = [self._apply(each) for each in portion]
+                results = [
+                    self._apply(each).following(earlier.get(each.wanted.payment_id))
+                    for each in portion
+                ]
                 made_room |= any(result.reversals for result in results)
-                full = [] if final else [each for each in results if each.waits_for_room]
-                held_back += [each.due for each in full]
-                yield [each for each in results if each not in full]
-            yield from self._strays(due)
-            if not held_back:
+                waiting = [each for each in results if each.waits_for_room and not is_last]
+                held_back |= {each.due.wanted.payment_id: each for each in waiting}
+                yield [each for each in results if each.due.wanted.payment_id not in held_back]
+            if not made_room or not held_back:
+                yield list(held_back.values())
                 return
-            due = held_back
-            if not made_room:
-                break
-        for portion in self._portions(due):
-            yield [self._apply(each) for each in portion]
+            earlier, due = held_back, [each.due for each in held_back.values()]
 
     def _portions(self, due: Sequence[DuePayment]) -> Iterator[Sequence[DuePayment]]:
         for start in range(0, len(due), _CHUNK):
             leases.renew(self._ctx.engine.ledger, self._ctx.lease)
             yield due[start : start + _CHUNK]
+
+    def _strays(self, due: Sequence[DuePayment]) -> list[DuePayment]:
+        """Payments that stand on invoices we did not look at.
+
+        A run whose lease was taken over may have committed its last payment after we asked where
+        payments stand. Its locks have let it finish by now.
+        """
+        ids = [each.wanted.payment_id for each in due]
+        standing = self._ctx.algapsa.standing_payments(self._ctx.realm, ids) if ids else {}
+        found = ((each, frozenset(standing.get(each.wanted.payment_id, ()))) for each in due)
+        return [
+            replace(each, invoice_ids=each.invoice_ids | invoices)
+            for each, invoices in found
+            if not invoices <= each.invoice_ids
+        ]
+
+    def _apply(self, due: DuePayment) -> PaymentResult:
+        if not due.invoice_ids and not due.decisions.matched_rows:
+            return PaymentResult(due, plan_payment(due.wanted, (), {}, due.decisions))
+        try:
+            return self._written(due)
+        except AlgaPsaBusyError:
+            return PaymentResult(due, None)
+        except AlgaPsaRejectedError as error:
+            return PaymentResult(due, None, problem=str(error))
+
+    def _written(self, due: DuePayment) -> PaymentResult:
+        # The ledger's transaction, opened by `require`, ends after AlgaPSA's: until the payment is
+        # committed nobody can take the company over.
+        with (
+            self._fence.begin(),
+            self._writer.transaction(
+                due.wanted.realm,
+                due.wanted.payment_id,
+                due.invoice_ids,
+                due.decisions.matched_rows,
+            ) as transaction,
+        ):
+            outcome = plan_payment(
+                due.wanted, transaction.standing, transaction.invoices, due.decisions
+            )
+            if isinstance(outcome, PaymentPlan) and not outcome.is_empty:
+                leases.require(self._fence, self._ctx.lease)
+                transaction.write(due.wanted, outcome)
+            return _result(due, outcome, transaction.standing)
+
+
+def _result(
+    due: DuePayment, outcome: PaymentPlan | StalePlan, standing: Sequence[StandingRow]
+) -> PaymentResult:
+    before: Counter[str] = Counter()
+    for row in standing:
+        before[row.invoice_id] += row.minor
+    stood_already = any(
+        row.records_deletion if due.wanted.is_deleted else row.version == due.wanted.version
+        for row in standing
+    )
+    return PaymentResult(due, outcome, before, stood_already=stood_already)

@@ -246,13 +246,26 @@ def test_credit_application_names_its_credit_and_its_source(msp: Msp) -> None:
     assert application.is_reversed
 
 
-def test_standing_invoices_are_found_without_the_ledger(msp: Msp) -> None:
+def test_what_stands_for_a_payment_is_found_without_the_ledger(msp: Msp) -> None:
     first, second = msp.final(), msp.final()
     apply(msp, wanted((first, 100), (second, 200)))
     apply(msp, wanted((second, 200), version=1), first)
-    found = msp.gateway.standing_invoices(REALM, ["181", "182"])
-    assert found == {"181": {first, second}}
-    assert msp.gateway.standing_invoices("another realm", ["181"]) == {}
+    found = msp.gateway.standing_payments(REALM, ["181", "182"])
+    assert found == {"181": {first: 0, second: 200}}
+    assert msp.gateway.standing_payments("another realm", ["181"]) == {}
+
+
+def test_numbers_of_the_tenants_invoices_are_known(msp: Msp) -> None:
+    msp.draft(number="INV-77")
+    assert msp.gateway.numbers_in_use(["INV-77", "INV-78"]) == {"INV-77"}
+    assert msp.gateway.numbers_in_use([]) == set()
+
+
+def test_only_enterprise_knows_invoices_payable_online(msp: Msp, edition: str) -> None:
+    invoice = msp.final()
+    if edition == "enterprise":
+        msp.do(edits.offer_card_payment, invoice, 10_000)
+    assert msp.gateway.payable_online() == ({invoice} if edition == "enterprise" else set())
 
 
 @pytest.mark.parametrize("edition", ["community"], indirect=True)
