@@ -27,21 +27,23 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
-    ledger_url: SecretStr | None = Field(None, validation_alias="QBO_SYNC_DATABASE_URL")
-    algapsa_url: SecretStr | None = Field(None, validation_alias="ALGAPSA_DATABASE_URL")
-    dagster_url: SecretStr | None = Field(None, validation_alias="DAGSTER_DATABASE_URL")
-    dagster_home: Path | None = Field(None, validation_alias="DAGSTER_HOME")
-    data_folder: Path | None = Field(None, validation_alias="QBO_SYNC_DATA")
-    client_id: str | None = Field(None, validation_alias="QBO_CLIENT_ID")
-    client_secret: SecretStr | None = Field(None, validation_alias="QBO_CLIENT_SECRET")
+    ledger_url: SecretStr | None = Field(default=None, validation_alias="QBO_SYNC_DATABASE_URL")
+    algapsa_url: SecretStr | None = Field(default=None, validation_alias="ALGAPSA_DATABASE_URL")
+    dagster_url: SecretStr | None = Field(default=None, validation_alias="DAGSTER_DATABASE_URL")
+    dagster_home: Path | None = Field(default=None, validation_alias="DAGSTER_HOME")
+    data_folder: Path | None = Field(default=None, validation_alias="QBO_SYNC_DATA")
+    client_id: str | None = Field(default=None, validation_alias="QBO_CLIENT_ID")
+    client_secret: SecretStr | None = Field(default=None, validation_alias="QBO_CLIENT_SECRET")
     environment: str = Field(
-        "production", validation_alias="QBO_ENVIRONMENT", pattern="^(production|sandbox)$"
+        default="production", validation_alias="QBO_ENVIRONMENT", pattern="^(production|sandbox)$"
     )
-    api_base_url: str | None = Field(None, validation_alias="QBO_API_BASE_URL")
-    oauth_token_url: str = Field(_TOKEN_URL, validation_alias="QBO_OAUTH_TOKEN_URL")
-    oauth_authorize_url: str = Field(_AUTHORIZE_URL, validation_alias="QBO_OAUTH_AUTHORIZE_URL")
-    secret_key: SecretStr | None = Field(None, validation_alias="QBO_SYNC_SECRET_KEY")
-    batches: bool = Field(True, validation_alias="QBO_SYNC_BATCHES")
+    api_base_url: str | None = Field(default=None, validation_alias="QBO_API_BASE_URL")
+    oauth_token_url: str = Field(default=_TOKEN_URL, validation_alias="QBO_OAUTH_TOKEN_URL")
+    oauth_authorize_url: str = Field(
+        default=_AUTHORIZE_URL, validation_alias="QBO_OAUTH_AUTHORIZE_URL"
+    )
+    secret_key: SecretStr | None = Field(default=None, validation_alias="QBO_SYNC_SECRET_KEY")
+    batches: bool = Field(default=True, validation_alias="QBO_SYNC_BATCHES")
 
     def quickbooks(self) -> QuickBooksSettings:
         """Where QuickBooks is. Raises MissingSettingError without the app's credentials."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -30,6 +30,7 @@ class CompanyToConnect:
     """What connects a company. `go_live_date` None is today in `time_zone`.
 
     `refresh_token` is the one that Intuit's OAuth playground or an earlier connection gave.
+    `cursor` is the instant from which changes are polled, None the moment of connecting.
     """
 
     tenant: str
@@ -38,6 +39,7 @@ class CompanyToConnect:
     time_zone: str
     refresh_token: str = field(repr=False)
     go_live_date: date | None = None
+    cursor: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def _checked(wanted: CompanyToConnect) -> CompanyToConnect:
         time_zone=read_time_zone(wanted.time_zone),
         refresh_token=token,
         go_live_date=wanted.go_live_date,
+        cursor=wanted.cursor,
     )
 
 
@@ -103,6 +106,7 @@ def _connect(connection: sa.Connection, wanted: CompanyToConnect) -> Connection:
             company_name=wanted.company_name,
             time_zone=wanted.time_zone,
             go_live_date=wanted.go_live_date or today,
+            cursor=wanted.cursor,
         ),
     )
     effect = audit.Effect("ledger", "company connected", wanted.realm, after=_told(added))

@@ -1,0 +1,129 @@
+"""`qbo-sync connections`: which QuickBooks companies are connected, and connecting one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qbo_sync_dagster.actions import connecting, values
+from qbo_sync_dagster.cli.errors import CommandError
+from qbo_sync_dagster.cli.failures import SentenceGroup
+from qbo_sync_dagster.cli.opening import opened_ledger, read_settings
+from qbo_sync_dagster.cli.output import (
+    JsonFlag,
+    add_row,
+    answer,
+    answer_json,
+    answer_table,
+    new_table,
+    remark,
+)
+from qbo_sync_dagster.ledger import connections
+from qbo_sync_dagster.ledger.connections import Connection
+from qbo_sync_dagster.ledger.tokens import TokenCipher
+
+app = typer.Typer(cls=SentenceGroup, no_args_is_help=True, help="Connected QuickBooks companies.")
+
+_TOKEN_VARIABLE = "QBO_REFRESH_TOKEN"  # noqa: S105 - the name of a variable
+_COLUMNS = {
+    "company": "company",
+    "realm": "realm",
+    "name": "company_name",
+    "tenant": "tenant",
+    "state": "state",
+    "default": "is_default",
+    "auto_sync": "auto_sync",
+    "time_zone": "time_zone",
+    "go_live": "go_live_date",
+}
+
+
+@app.command("add")
+def add(
+    tenant: Annotated[str, typer.Option(help="AlgaPSA's tenant id.")],
+    realm: Annotated[str, typer.Option(help="The company's realm id at QuickBooks.")],
+    name: Annotated[str, typer.Option(help="The company's name, for people.")],
+    time_zone: Annotated[str, typer.Option(help="The books' time zone: America/New_York.")],
+    go_live: Annotated[
+        str | None,
+        typer.Option(help="First day whose documents are sent: 2026-01-31.  [default: today]"),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the refresh token, - for standard input. Without it the token is "
+            f"taken from {_TOKEN_VARIABLE}, or asked for."
+        ),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Connect a QuickBooks company, or reconnect one whose authorization lapsed.
+
+    Reconnecting keeps links, settings and the position, so that the next cycle catches up.
+    """
+    wanted = connecting.CompanyToConnect(
+        tenant=tenant,
+        realm=realm,
+        company_name=name,
+        time_zone=time_zone,
+        go_live_date=values.read_date(go_live, "--go-live") if go_live else None,
+        refresh_token=_refresh_token(token_file),
+    )
+    cipher = TokenCipher(read_settings().token_key())
+    with opened_ledger() as ledger:
+        connected = connecting.connect_company(ledger, cipher, wanted)
+    _tell(connected, as_json=as_json)
+
+
+@app.command("list")
+def list_companies(as_json: JsonFlag = False) -> None:
+    """Show the connected companies."""
+    with opened_ledger() as ledger, ledger.connect() as connection:
+        companies = connections.every(connection)
+    if as_json:
+        answer_json({"companies": [_told(company) for company in companies]})
+    elif not companies:
+        answer("No QuickBooks company is connected yet.")
+    else:
+        table = new_table("company", "realm", "name", "state", "auto-sync", "default", "go-live")
+        for each in companies:
+            cells = (each.company, each.realm, each.company_name, each.state, each.auto_sync)
+            add_row(table, *cells, "yes" if each.is_default else "", each.go_live_date)
+        answer_table(table)
+
+
+def _refresh_token(token_file: Path | None) -> str:
+    if token_file is not None:
+        return sys.stdin.read() if str(token_file) == "-" else token_file.read_text()
+    if from_environment := os.environ.get(_TOKEN_VARIABLE):
+        return from_environment
+    if not sys.stdin.isatty():
+        raise CommandError(
+            "The refresh token is missing. Give it in a file (--token-file), in "
+            f"{_TOKEN_VARIABLE}, or run this on a terminal to be asked for it."
+        )
+    token: str = typer.prompt("Refresh token", hide_input=True, err=True)
+    return token
+
+
+def _tell(connected: connecting.Connected, *, as_json: bool) -> None:
+    company = connected.connection
+    for kept in connected.kept:
+        remark(f"Kept as it was: {kept}. `qbo-sync configure` changes settings.")
+    if as_json:
+        answer_json({**_told(company), "reconnected": connected.reconnected})
+    elif connected.reconnected:
+        answer(f"{company.company_name} is connected again. The next cycle catches up.")
+    else:
+        answer(
+            f"{company.company_name} is connected as {company.company}; documents dated "
+            f"{company.go_live_date} or later are sent. Check it with `qbo-sync doctor`."
+        )
+
+
+def _told(company: Connection) -> dict[str, object]:
+    return {name: getattr(company, column) for name, column in _COLUMNS.items()}

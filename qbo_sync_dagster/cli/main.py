@@ -1,0 +1,59 @@
+"""The entry point: which commands there are."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from qbo_sync_dagster.cli import (
+    configuration,
+    connections,
+    cycles,
+    exceptions,
+    health,
+    links,
+    maintenance,
+    sandbox,
+)
+from qbo_sync_dagster.cli.demo import command as demo
+from qbo_sync_dagster.cli.failures import SentenceGroup
+from qbo_sync_dagster.cli.output import answer
+from qbo_sync_dagster.quickbooks.redact import install_redaction
+
+app = typer.Typer(
+    name="qbo-sync",
+    cls=SentenceGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Keeps AlgaPSA and QuickBooks Online in step, both ways.",
+)
+app.command()(demo.demo)
+app.command()(maintenance.migrate)
+app.command()(maintenance.doctor)
+app.add_typer(connections.app, name="connections")
+app.add_typer(links.app, name="links")
+app.command()(configuration.configure)
+app.command()(cycles.cycle)
+app.command("sync-now")(cycles.sync_now)
+app.command()(health.health)
+app.command()(exceptions.exceptions)
+app.add_typer(sandbox.app, name="sandbox")
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    """Options of `qbo-sync` itself."""
+    install_redaction()
+    if show_version:
+        answer(version("qbo-sync-dagster"))
+        raise typer.Exit
+
+
+def run() -> None:
+    """Run the command named on the command line."""
+    app()

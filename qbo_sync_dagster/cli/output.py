@@ -1,0 +1,95 @@
+"""How commands speak: answers on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+JsonFlag = Annotated[
+    bool, typer.Option("--json", help="Print JSON alone, for programs.", show_default=False)
+]
+
+_answers = Console(highlight=False)
+_remarks = Console(stderr=True, highlight=False)
+
+
+def answer(sentence: str) -> None:
+    """One line of the command's answer."""
+    _answers.print(Text(plain(sentence)), soft_wrap=True)
+
+
+def answer_table(table: Table) -> None:
+    """A table as the command's answer."""
+    _answers.print(table)
+
+
+def answer_json(value: object) -> None:
+    """The whole answer as JSON; dates and instants as ISO 8601."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_as_json) + "\n")
+
+
+def remark(sentence: str, style: str = "") -> None:
+    """One line about what goes on, on standard error."""
+    _remarks.print(Text(plain(sentence), style=style), soft_wrap=True)
+
+
+def complain(sentence: str) -> None:
+    """What went wrong and what to do, on standard error."""
+    remark(sentence, style="bold red")
+
+
+@contextmanager
+def working(sentence: str) -> Iterator[None]:
+    """Show that something goes on while it does; on a terminal only."""
+    if not _remarks.is_terminal:
+        yield
+        return
+    with _remarks.status(Text(plain(sentence))):
+        yield
+
+
+def new_table(*columns: str, title: str | None = None) -> Table:
+    """A table with these columns."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def add_row(table: Table, *cells: object) -> None:
+    """A row of a table, with each value as people read it."""
+    table.add_row(*[Text(plain(readable(cell))) for cell in cells])
+
+
+def readable(value: object) -> str:
+    """A value as people read it; instants in UTC to the minute."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M} UTC"
+    return str(value)
+
+
+def plain(text: str) -> str:
+    """The text without what could steer a terminal: names and memos come from outside."""
+    return "".join(c for c in text if c == "\n" or c.isprintable())
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, date):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
