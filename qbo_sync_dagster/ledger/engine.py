@@ -47,6 +47,12 @@ class LedgerClock:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
+    def server_now(self) -> datetime:
+        """The database server's own instant, UTC: what other servers' clocks are held against."""
+        with self._engine.connect() as connection:
+            now: datetime = connection.execute(sa.text("SELECT now()")).scalar_one()
+            return now
+
     def now(self) -> datetime:
         """The current instant, UTC."""
         with self._engine.connect() as connection:

@@ -213,7 +213,7 @@ class _Cycle:
                 "`qbo-sync connections add` with a new refresh token."
             )
             return False
-        problems = self._ctx.algapsa.preflight(self._engine.now())
+        problems = self._ctx.algapsa.preflight(self._engine.clock.server_now())
         fatal = [problem.message for problem in problems if problem.is_fatal]
         self._tell(
             [ExceptionKind.ALGAPSA_NOT_READY],

@@ -71,12 +71,17 @@ def _vanished(ctx: CycleContext, seen: set[tuple[str, str]]) -> list[RawObject]:
         with ctx.reading() as connection:
             known = set(links.by_quickbooks_id(connection, ctx.realm, kind))
             waiting = inbox.unsettled(connection, ctx.realm, entity)
-        known |= {change.object_id for change in waiting if not change.deleted}
+        known |= {change.object_id for change in waiting if _is_real(change)}
         unseen = sorted(item for item in known if (entity, item) not in seen)
         if unseen:
             present = {item.id for item in ctx.quickbooks.query_in(entity, "Id", unseen)}
             gone += [deletion(entity, item) for item in unseen if item not in present]
     return gone
+
+
+def _is_real(change: inbox.Change) -> bool:
+    # An object that came without an Id was given a stand-in, which QuickBooks cannot know.
+    return not change.deleted and change.object_id.isdecimal()
 
 
 def deletion(entity: str, object_id: str) -> RawObject:

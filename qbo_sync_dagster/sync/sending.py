@@ -170,15 +170,15 @@ def _send(
 def _ask(
     ctx: CycleContext, letters: Sequence[_Letter], batch_id: str | None
 ) -> Mapping[str, WriteAnswer | QuickBooksError]:
-    if batch_id is not None:
-        return ctx.quickbooks.write_batch(
-            [(letter.item_id, letter.write) for letter in letters], batch_id
-        )
-    letter = letters[0]
     try:
-        return {letter.item_id: ctx.quickbooks.write(letter.write)}
+        if batch_id is not None:
+            return ctx.quickbooks.write_batch(
+                [(letter.item_id, letter.write) for letter in letters], batch_id
+            )
+        return {letters[0].item_id: ctx.quickbooks.write(letters[0].write)}
     except FaultError as error:
-        return {letter.item_id: error}
+        # A batch refused as a whole: nothing of it was done.
+        return {letter.item_id: error for letter in letters}
 
 
 def _never_arrived(ctx: CycleContext, letters: Sequence[_Letter], error: QuickBooksError) -> None:
