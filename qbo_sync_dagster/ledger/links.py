@@ -45,13 +45,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class NewLink:
-    """A link to make."""
+    """A link to make. Without `shown`, QuickBooks shows the snapshot."""
 
     kind: str
     algapsa_id: str
     quickbooks_id: str
     origin: str
     snapshot: dict[str, Any] | None = None
+    shown: dict[str, Any] | None = None
     fingerprint: str | None = None
     sync_token: int | None = None
     payment_ids: Sequence[str] = ()
@@ -72,7 +73,7 @@ def add(connection: sa.Connection, realm: str, new: Sequence[NewLink]) -> None:
             "quickbooks_id": link.quickbooks_id,
             "origin": link.origin,
             "snapshot": link.snapshot if link.snapshot is not None else sa.null(),
-            "shown": link.snapshot if link.snapshot is not None else sa.null(),
+            "shown": link.shown or link.snapshot or sa.null(),
             "fingerprint": link.fingerprint,
             "sync_token": link.sync_token,
             "payment_ids": list(link.payment_ids),

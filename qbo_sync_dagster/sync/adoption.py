@@ -6,11 +6,13 @@ are brought in line with it, in the caller's transaction.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
-from qbo_sync_dagster.domain.document_view import DocumentView
+from qbo_sync_dagster.domain.document_view import DocumentView, iso
 from qbo_sync_dagster.domain.totals import accepted_part, total_difference
 from qbo_sync_dagster.ledger import audit, exceptions, inbox, links, operations
 from qbo_sync_dagster.quickbooks.objects import Invoice
@@ -52,7 +54,8 @@ def adopt_if_ours(
         return False
     if not links.set_home(connection, ctx.connection.tenant, ctx.realm, [header.invoice_id]):
         return False
-    link_document(connection, ctx, header, invoice, view, origin="adopted")
+    expected = replace(view, date=iso(header.invoice_date))
+    link_document(connection, ctx, header, invoice, view, origin="adopted", agreed=expected)
     _close_operation(connection, ctx, header.invoice_id)
     return True
 
@@ -65,10 +68,15 @@ def link_document(
     view: DocumentView,
     *,
     origin: str,
+    agreed: DocumentView | None = None,
     request_id: str | None = None,
     intuit_tid: str | None = None,
 ) -> None:
-    """Make the link of a document, compare both totals, and have its payments planned anew."""
+    """Make the link of a document, compare both totals, and have its payments planned anew.
+
+    `agreed` is what was sent, where somebody may have edited the object before it was found; by
+    default it is what QuickBooks shows.
+    """
     difference = view.total_minor - header.total_minor
     links.add(
         connection,
@@ -79,7 +87,8 @@ def link_document(
                 algapsa_id=header.invoice_id,
                 quickbooks_id=invoice.id,
                 origin=origin,
-                snapshot=view.as_json(),
+                snapshot=(agreed or view).as_json(),
+                shown=view.as_json(),
                 fingerprint=header.fingerprint,
                 sync_token=version(invoice.sync_token),
                 payment_ids=invoice.linked_payment_ids,

@@ -24,7 +24,7 @@ from qbo_sync_dagster.sync.adoption import ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.customer_links import link_customer
 from qbo_sync_dagster.sync.poll import Polled
-from qbo_sync_dagster.sync.translate import document_view
+from qbo_sync_dagster.sync.translate import document_view, sent_view
 
 
 def settle_doubt(
@@ -159,7 +159,15 @@ def _adopt(
         _orphan(ctx, connection, posting, Findings((object_id,), 0))
         return
     invoice, view = seen.invoices[object_id]
-    adoption.link_document(connection, ctx, headers[0], invoice, view, origin="adopted")
+    adoption.link_document(
+        connection,
+        ctx,
+        headers[0],
+        invoice,
+        view,
+        origin="adopted",
+        agreed=sent_view(posting.body, view),
+    )
     finish(connection, ctx, posting, object_id)
 
 

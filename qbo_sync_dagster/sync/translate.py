@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from qbo_sync_dagster.domain.document_view import LIVE, VOIDED, DocumentView, LineView, iso
 from qbo_sync_dagster.domain.export import ExportDocument
@@ -11,6 +13,7 @@ from qbo_sync_dagster.domain.money import to_minor
 from qbo_sync_dagster.ledger.inbox import Delivered
 from qbo_sync_dagster.quickbooks.answers import RawObject
 from qbo_sync_dagster.quickbooks.objects import DocumentLine, Invoice
+from qbo_sync_dagster.quickbooks.wire import decode_json
 
 # A deletion has no token; it is the last version whatever came before.
 DELETED_VERSION = -1
@@ -49,6 +52,34 @@ def document_view(invoice: Invoice) -> DocumentView:
         total_minor=to_minor(invoice.total),
         tax_minor=to_minor(invoice.tax_total),
         lines=() if invoice.is_voided else tuple(_line_view(line) for line in invoice.lines),
+    )
+
+
+def sent_view(body: bytes, shown: DocumentView) -> DocumentView:
+    """How the invoice that was sent should look, given what QuickBooks computed by itself.
+
+    Totals are compared apart from this, since QuickBooks computes them.
+    """
+    sent = decode_json(body)
+    if not isinstance(sent, dict):
+        return shown
+    return replace(
+        shown,
+        number=str(sent.get("DocNumber", "")),
+        date=str(sent.get("TxnDate", "")),
+        due_date=str(sent.get("DueDate", "")),
+        lines=tuple(_sent_line(line) for line in sent.get("Line", ())),
+    )
+
+
+def _sent_line(line: dict[str, Any]) -> LineView:
+    detail = line["SalesItemLineDetail"]
+    return LineView(
+        item_id=detail["ItemRef"]["value"],
+        quantity=_plain(Decimal(detail["Qty"])) if "Qty" in detail else "",
+        amount_minor=to_minor(line["Amount"]),
+        class_id=detail.get("ClassRef", {}).get("value", ""),
+        tax_code=detail.get("TaxCodeRef", {}).get("value", ""),
     )
 
 
