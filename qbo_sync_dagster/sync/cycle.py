@@ -160,17 +160,15 @@ class _Cycle:
 
     def run(self) -> Iterator[StageOutcome | CycleEnd]:
         """All stages; exceptions and health always, the others as far as they may run."""
-        lost: LeaseLostError | None = None
         try:
             yield from self._working_stages()
+            yield self._timed(Stage.SYNC_EXCEPTIONS, self._exceptions())
+            self._close()
         except LeaseLostError as error:
-            lost = error
-        if lost is not None:
+            # The run that took over closes the cycle row; this one may write nothing any more.
             health = realm_health(self._engine, self._ctx.realm)
-            yield CycleEnd(Outcome.FAILED, str(lost), health)
+            yield CycleEnd(Outcome.FAILED, str(error), health)
             return
-        yield self._timed(Stage.SYNC_EXCEPTIONS, self._exceptions())
-        self._close()
         health = realm_health(self._engine, self._ctx.realm)
         yield StageOutcome(Stage.SYNC_HEALTH, health, self._seconds())
         yield CycleEnd(self._outcome, self._problem or health.summary, health)
@@ -213,8 +211,7 @@ class _Cycle:
                 "`qbo-sync connections add` with a new refresh token."
             )
             return False
-        problems = self._ctx.algapsa.preflight(self._engine.clock.server_now())
-        fatal = [problem.message for problem in problems if problem.is_fatal]
+        fatal = self._fatal_problems()
         self._tell(
             [ExceptionKind.ALGAPSA_NOT_READY],
             not_ready(company.realm, fatal) if fatal else None,
@@ -223,6 +220,13 @@ class _Cycle:
         if fatal:
             self._fail(" ".join(fatal))
         return not fatal
+
+    def _fatal_problems(self) -> list[str]:
+        try:
+            problems = self._ctx.algapsa.preflight(self._engine.clock.server_now())
+        except AlgaPsaError as error:
+            return [str(error)]
+        return [problem.message for problem in problems if problem.is_fatal]
 
     def _poll(self) -> tuple[Polled | None, list[postings.Posting], InboundChanges]:
         with self._ctx.reading() as connection:
