@@ -101,4 +101,4 @@ def test_company_info_and_preferences_are_read_or_queried(
     assert read["SalesFormsPrefs"]["CustomTxnNumbers"] is True
     assert company.query("select * from Preferences")["Preferences"] == [read]
     info = company.read(f"companyinfo/{company.realm}").json()["CompanyInfo"]
-    assert (info["CompanyName"], info["Country"]) == ("Northwind IT", "US")
+    assert (info["CompanyName"], info["Country"]) == ("Northwind IT", "USA")

@@ -165,3 +165,18 @@ def test_seeded_objects_may_be_old(company: Company) -> None:
     assert (invoice["Id"], invoice["MetaData"]["CreateTime"]) == ("500", old)
     assert invoice["TotalAmt"] == Decimal("9.99")
     assert int(company.invoice(1)["Id"]) > 500
+
+
+def test_seeded_payments_touch_their_invoices_at_their_own_time(company: Company) -> None:
+    body = company.invoice_body(50)
+    seeded = company.control.seed
+    (invoice,) = seeded(
+        company.realm,
+        [{"entity": "Invoice", "body": body, "created": "2024-03-01T10:00:00-08:00"}],
+    )
+    line = {"Amount": 50, "LinkedTxn": [{"TxnId": invoice, "TxnType": "Invoice"}]}
+    payment = {"CustomerRef": {"value": company.customer}, "TotalAmt": 50, "Line": [line]}
+    paid_at = "2024-03-20T10:00:00-07:00"
+    seeded(company.realm, [{"entity": "Payment", "body": payment, "created": paid_at}])
+    assert company.get("Invoice", invoice)["MetaData"]["LastUpdatedTime"] == paid_at
+    assert company.get("Invoice", invoice)["Balance"] == 0

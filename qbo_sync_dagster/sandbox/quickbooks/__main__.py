@@ -41,7 +41,7 @@ def serve(dsn: str, port: int = 0) -> None:
         sys.stdout.write(f"listening on http://{_HOST}:{actual}\n")
         sys.stdout.flush()
         config = uvicorn.Config(
-            app, log_level="critical", access_log=False, timeout_graceful_shutdown=1
+            app, log_level="error", access_log=False, timeout_graceful_shutdown=1
         )
         uvicorn.Server(config).run(sockets=[listener])
 

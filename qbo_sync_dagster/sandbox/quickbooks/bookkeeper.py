@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 from qbo_sync_dagster.sandbox.quickbooks import operations, payments
-from qbo_sync_dagster.sandbox.quickbooks.books import Books
+from qbo_sync_dagster.sandbox.quickbooks.books import Books, Given
 from qbo_sync_dagster.sandbox.quickbooks.closing import WriteOptions
 from qbo_sync_dagster.sandbox.quickbooks.entities import ENTITIES, NAME_HOLDERS
 from qbo_sync_dagster.sandbox.quickbooks.faults import unsupported
@@ -68,19 +67,18 @@ def _edited(books: Books, record: Record, body: Json) -> Record:
 
 
 def seed(books: Books, wanted: Sequence[Json]) -> list[str]:
-    """Many objects at once, in order; their ids. `created` and `updated` may be given."""
+    """Many objects at once, in order; their ids. `created` and `updated` may be given; what an
+    object sets in motion then happened at that time too."""
     _prefetch(books, wanted)
+    present = books.now
     made = []
     for each in wanted:
-        given: dict[str, Any] = {"id": each["id"]} if "id" in each else {}
-        for name in ("created", "updated"):
-            if name in each:
-                given[name] = parse_instant(each[name])
-        entity, body = each["entity"], each["body"]
+        entity, body, given = each["entity"], each["body"], _given(each)
+        books.now = given.updated or given.created or present
         if entity in NAME_HOLDERS:
             made.append(operations.reserve_name(books, entity, body).id)
         elif entity in ENTITIES:
-            made.append(operations.create(books, entity, body, _REMAKE, **given).id)
+            made.append(operations.create(books, entity, body, _REMAKE, given).id)
         else:
             raise unsupported(entity)
     return made
@@ -90,14 +88,19 @@ def furnish(books: Books) -> None:
     """Accounts, terms, payment methods and tax codes of a new company."""
     for identity, name, kind, sub_kind in _ACCOUNTS:
         body = {"Name": name, "AccountType": kind, "AccountSubType": sub_kind}
-        operations.create(books, "Account", body, _REMAKE, id=identity)
+        operations.create(books, "Account", body, _REMAKE, Given(identity))
     for identity, name, days in _TERMS:
-        operations.create(books, "Term", {"Name": name, "DueDays": days}, _REMAKE, id=identity)
+        operations.create(books, "Term", {"Name": name, "DueDays": days}, _REMAKE, Given(identity))
     for identity, name in _METHODS:
-        operations.create(books, "PaymentMethod", {"Name": name}, _REMAKE, id=identity)
+        operations.create(books, "PaymentMethod", {"Name": name}, _REMAKE, Given(identity))
     for identity, taxable in _TAX_CODES:
         code: Json = {"Name": identity, "Taxable": taxable, "TaxGroup": False}
-        operations.create(books, "TaxCode", code, _REMAKE, id=identity)
+        operations.create(books, "TaxCode", code, _REMAKE, Given(identity))
+
+
+def _given(each: Json) -> Given:
+    instants = [parse_instant(each[n]) if n in each else None for n in ("created", "updated")]
+    return Given(each.get("id", ""), *instants)
 
 
 def _prefetch(books: Books, wanted: Sequence[Json]) -> None:

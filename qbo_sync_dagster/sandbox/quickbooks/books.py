@@ -23,6 +23,18 @@ ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What is chosen for a new object where history is seeded, and by QuickBooks otherwise."""
+
+    id: str = ""
+    created: datetime | None = None
+    updated: datetime | None = None
+
+
+NOTHING_GIVEN = Given()
+
+
+@dataclass(frozen=True, slots=True)
 class Savepoint:
     """What to go back to when one item of a batch is refused."""
 
@@ -91,20 +103,19 @@ class Books:
         found = (self.get(*key) for key in sorted(keys))
         return [r for r in found if r and r.content.get("DocNumber", "").lower() == number.lower()]
 
-    def add(self, entity: str, content: Json, **given: object) -> Record:
-        """A new object; `given` may hold id, created, updated and hidden."""
+    def add(self, entity: str, content: Json, given: Given = NOTHING_GIVEN) -> Record:
+        """A new object."""
         pool = ENTITIES[entity].pool if entity in ENTITIES else "Name"
-        identity = str(given.get("id") or self.realm.next(f"id:{pool}"))
+        identity = given.id or str(self.realm.next(f"id:{pool}"))
         if identity.isdecimal():
             self.realm.used(f"id:{pool}", int(identity))
         record = Record(
             entity=entity,
             id=identity,
             token=0,
-            created=given.get("created") or self.stamp,  # type: ignore[arg-type]
-            updated=given.get("updated") or given.get("created") or self.stamp,  # type: ignore[arg-type]
+            created=given.created or self.stamp,
+            updated=given.updated or given.created or self.stamp,
             content=content,
-            hidden=given.get("hidden") or {},  # type: ignore[arg-type]
         )
         self._put(None, record)
         return record
@@ -113,13 +124,13 @@ class Books:
         """A changed object: token and time move only if anything but hidden facts differs."""
         changed = replace(record, content=content, hidden=hidden or record.hidden)
         if content != record.content:
-            changed = replace(changed, token=record.token + 1, updated=self.stamp)
+            changed = replace(changed, token=record.token + 1, updated=self._moved(record))
         self._put(record, changed)
         return changed
 
     def touch(self, record: Record, content: Json) -> Record:
         """A change that Intuit makes by itself: the time moves and the token does not."""
-        changed = replace(record, content=content, updated=self.stamp)
+        changed = replace(record, content=content, updated=self._moved(record))
         self._put(record, changed)
         return changed
 
@@ -131,7 +142,7 @@ class Books:
 
     def delete(self, record: Record) -> None:
         """Delete for good; a stub stays for Change Data Capture."""
-        self._put(record, replace(record, deleted=True, updated=self.stamp))
+        self._put(record, replace(record, deleted=True, updated=self._moved(record)))
 
     def settle(self) -> None:
         """Bring the balances of the customers that were touched up to date."""
@@ -157,6 +168,10 @@ class Books:
         self._loaded.update(self._changed)
         self._changed.clear()
         self.realm.store_counters(self.cursor)
+
+    def _moved(self, record: Record) -> datetime:
+        """The stamp of a change; seeded history is told in any order and no stamp goes back."""
+        return max(record.updated, self.stamp)
 
     def _load(self, entity: str, identities: list[str]) -> None:
         for identity in identities:

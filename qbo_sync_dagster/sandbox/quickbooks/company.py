@@ -9,6 +9,8 @@ from __future__ import annotations
 from qbo_sync_dagster.sandbox.quickbooks.books import Books
 from qbo_sync_dagster.sandbox.quickbooks.wire import Json
 
+# Companies tell their country in three letters since 2025.
+_ISO_3 = {"US": "USA", "CA": "CAN", "GB": "GBR", "AU": "AUS", "DE": "DEU", "FR": "FRA"}
 _STAMP = "2025-01-06T09:00:00-08:00"
 
 
@@ -62,7 +64,7 @@ def _company_info(books: Books) -> Json:
     return {
         "CompanyName": books.realm.company["name"],
         "LegalName": books.realm.company["name"],
-        "Country": books.switches.country,
+        "Country": _ISO_3.get(books.switches.country, books.switches.country),
         "Email": {"Address": books.realm.company.get("email", "office@example.com")},
         "FiscalYearStartMonth": "January",
         "SupportedLanguages": "en",

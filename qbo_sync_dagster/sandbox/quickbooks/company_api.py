@@ -6,6 +6,7 @@ Belongs here: URLs, headers, content types, delays and lost connections. Does no
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -38,7 +39,9 @@ async def company_endpoint(http: HttpRequest) -> Response:
     effect = answer.effect
     delay = answer.latency_ms / 1000 + (effect.seconds if effect else 0)
     if delay:
-        await asyncio.sleep(delay)
+        # A server that is told to end does not wait for its slowest answer.
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(delay)
     if effect is not None and effect.hangs_up:
         return await hung_up(http)
     if effect is not None and effect.name == "502_after_commit":
@@ -102,7 +105,11 @@ def _parsed(http: HttpRequest, base: Request, raw: bytes) -> Request:
     if segment not in BY_SEGMENT:
         raise unsupported(segment[:60] or "of no entity")
     entity = BY_SEGMENT[segment].name
+    if "/" in identity:
+        raise unsupported(f"{segment}/{identity[:40]}")
     if http.method == "GET":
+        if "include" in http.query_params:
+            raise unsupported("include in a read")
         return _with(base, kind="read", entity=entity, identity=identity or "0")
     if identity:
         raise unsupported(f"POST {segment}/{identity[:40]}")

@@ -15,12 +15,13 @@ from typing import Any, TypeAlias
 
 import httpx
 
+from qbo_sync_dagster.sandbox.quickbooks import forms
+from qbo_sync_dagster.sandbox.quickbooks.forms import Amount, Lines
 from qbo_sync_dagster.sandbox.quickbooks.wire import Json, decode, encode
 
 CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-secret"  # noqa: S105  (opens nothing but the sandbox)
 
-Amount: TypeAlias = Decimal | int | str
 # The class below has a method called list, which hides the type from its annotations.
 Names: TypeAlias = list[str]
 Objects: TypeAlias = list[Json]
@@ -178,27 +179,27 @@ class SandboxControl:
         self,
         realm: str,
         customer_id: str,
-        lines: Sequence[tuple[str, Amount]],
+        lines: Lines,
         **properties: object,
     ) -> Json:
         """An invoice; each line is an item's id and an amount."""
-        return self._document(realm, "Invoice", customer_id, lines, properties)
+        return self.create(realm, "Invoice", forms.document(customer_id, lines, properties))
 
     def credit_memo(
         self,
         realm: str,
         customer_id: str,
-        lines: Sequence[tuple[str, Amount]],
+        lines: Lines,
         **properties: object,
     ) -> Json:
         """A credit memo; each line is an item's id and an amount."""
-        return self._document(realm, "CreditMemo", customer_id, lines, properties)
+        return self.create(realm, "CreditMemo", forms.document(customer_id, lines, properties))
 
     def record_payment(
         self,
         realm: str,
         customer_id: str,
-        lines: Sequence[tuple[str, Amount]],
+        lines: Lines,
         *,
         total: Amount | None = None,
         date: str | None = None,
@@ -206,13 +207,8 @@ class SandboxControl:
         **properties: object,
     ) -> Json:
         """A payment; each line is an invoice's id and an amount, `total` their sum by default."""
-        received = sum((Decimal(a) for _, a in lines), Decimal(0)) if total is None else total
-        body: Json = {
-            "CustomerRef": {"value": customer_id},
-            "TotalAmt": Decimal(received),
-            "Line": [_payment_line("Invoice", *line) for line in lines],
-            **properties,
-        }
+        who = {"CustomerRef": {"value": customer_id}}
+        body = {**who, **forms.money(lines, total), **properties}
         if date is not None:
             body["TxnDate"] = date
         if ref is not None:
@@ -224,8 +220,8 @@ class SandboxControl:
     ) -> Json:
         """Apply a credit memo to an invoice: a payment of nothing with two lines."""
         lines = [
-            _payment_line("Invoice", invoice_id, amount),
-            _payment_line("CreditMemo", memo_id, amount),
+            forms.payment_line("Invoice", invoice_id, amount),
+            forms.payment_line("CreditMemo", memo_id, amount),
         ]
         body = {"CustomerRef": {"value": customer_id}, "TotalAmt": 0, "Line": lines}
         return self.create(realm, "Payment", body)
@@ -234,18 +230,13 @@ class SandboxControl:
         self,
         realm: str,
         payment_id: str,
-        lines: Sequence[tuple[str, Amount]],
+        lines: Lines,
         *,
         total: Amount | None = None,
         **changes: object,
     ) -> Json:
         """Other lines (invoice id, amount) and, unless `total` is given, their sum."""
-        received = sum((Decimal(a) for _, a in lines), Decimal(0)) if total is None else total
-        body = {
-            "TotalAmt": Decimal(received),
-            "Line": [_payment_line("Invoice", *line) for line in lines],
-            **changes,
-        }
+        body = {**forms.money(lines, total), **changes}
         return self.edit(realm, "Payment", payment_id, **body)
 
     def unapply(self, realm: str, payment_id: str) -> Json:
@@ -338,21 +329,6 @@ class SandboxControl:
         """Start counting anew."""
         self._send("DELETE", f"/control/realms/{realm}/calls")
 
-    def _document(
-        self,
-        realm: str,
-        entity: str,
-        customer_id: str,
-        lines: Sequence[tuple[str, Amount]],
-        properties: Mapping[str, object],
-    ) -> Json:
-        body = {
-            "CustomerRef": {"value": customer_id},
-            "Line": [_sales_line(*line) for line in lines],
-            **properties,
-        }
-        return self.create(realm, entity, body)
-
     def _act(self, realm: str, act: str, entity: str, body: Mapping[str, Any]) -> Json:
         request = {"act": act, "entity": entity, "body": body}
         return dict(self._send("POST", f"/control/realms/{realm}/acts", request)["object"] or {})
@@ -366,15 +342,3 @@ class SandboxControl:
         if answer.status_code >= 300:
             raise SandboxRefusedError("", answer.text)
         return decode(answer.content)
-
-
-def _payment_line(kind: str, identity: str, amount: Amount) -> Json:
-    return {"Amount": Decimal(amount), "LinkedTxn": [{"TxnId": identity, "TxnType": kind}]}
-
-
-def _sales_line(item_id: str, amount: Amount) -> Json:
-    return {
-        "Amount": Decimal(amount),
-        "DetailType": "SalesItemLineDetail",
-        "SalesItemLineDetail": {"ItemRef": {"value": item_id}},
-    }

@@ -165,6 +165,8 @@ def _check_product(amount: Decimal, detail: Json) -> None:
 def _discount(line: Json, subtotal: Decimal) -> Json:
     detail = line.get(DISCOUNT) or {}
     if detail.get("PercentBased"):
+        if "DiscountPercent" not in detail:
+            raise missing("DiscountPercent")
         amount = (subtotal * detail["DiscountPercent"] / 100).quantize(CENT, ROUND_HALF_UP)
     elif "Amount" in line:
         amount = line["Amount"]

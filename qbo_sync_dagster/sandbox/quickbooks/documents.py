@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from qbo_sync_dagster.sandbox.quickbooks import applications, references, schema
-from qbo_sync_dagster.sandbox.quickbooks.books import ZERO, Books
+from qbo_sync_dagster.sandbox.quickbooks.books import NOTHING_GIVEN, ZERO, Books, Given
 from qbo_sync_dagster.sandbox.quickbooks.closing import WriteOptions, check_period
 from qbo_sync_dagster.sandbox.quickbooks.document_lines import build_lines, lines_check, zeroed
 from qbo_sync_dagster.sandbox.quickbooks.document_tax import build_tax, tax_check
@@ -80,14 +80,14 @@ _INVOICE_FLAGS: Json = {
 
 
 def create(
-    books: Books, entity: str, accepted: Json, options: WriteOptions, **given: object
+    books: Books, entity: str, accepted: Json, options: WriteOptions, given: Given = NOTHING_GIVEN
 ) -> Record:
     """A new document."""
     document = {"TxnDate": books.today.isoformat(), **accepted}
     check_period(books, options, document["TxnDate"])
     content = _content(books, entity, document, None)
     _give_number(books, entity, content, options)
-    record = books.add(entity, content, **given)
+    record = books.add(entity, content, given)
     applications.auto_apply(books, str(record.customer_id))
     return record
 
@@ -247,6 +247,8 @@ def _due(books: Books, document: Json) -> Json:
 def _give_number(books: Books, entity: str, content: Json, options: WriteOptions) -> None:
     """Check the number that was sent, or give the next of the one shared sequence."""
     if number := content.get("DocNumber"):
+        if number == "AUTO_GENERATE":
+            raise unsupported("DocNumber AUTO_GENERATE")
         _check_number(books, entity, number, None, options)
         if number.isdecimal() and len(number) < 10:
             books.realm.used("DocNumber", int(number))

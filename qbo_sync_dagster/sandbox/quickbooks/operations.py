@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from qbo_sync_dagster.sandbox.quickbooks import customers, documents, lists, payments
-from qbo_sync_dagster.sandbox.quickbooks.books import Books
+from qbo_sync_dagster.sandbox.quickbooks.books import NOTHING_GIVEN, Books, Given
 from qbo_sync_dagster.sandbox.quickbooks.closing import WriteOptions
 from qbo_sync_dagster.sandbox.quickbooks.entities import NAME_HOLDERS
 from qbo_sync_dagster.sandbox.quickbooks.faults import fault, missing, not_found, unsupported
@@ -31,15 +31,17 @@ def read(books: Books, entity: str, identity: str) -> Record:
     return record
 
 
-def create(books: Books, entity: str, body: Json, options: WriteOptions, **given: object) -> Record:
-    """A new object; `given` (id, created, updated) is for seeding only."""
+def create(
+    books: Books, entity: str, body: Json, options: WriteOptions, given: Given = NOTHING_GIVEN
+) -> Record:
+    """A new object; `given` is for seeding only."""
     accepted = clean(_schema(entity), body, entity)
     if entity in _DOCUMENTS:
-        record = documents.create(books, entity, accepted, options, **given)
+        record = documents.create(books, entity, accepted, options, given)
     elif entity == "Payment":
-        record = payments.create(books, accepted, options, **given)
+        record = payments.create(books, accepted, options, given)
     else:
-        record = books.add(entity, _list_content(books, entity, accepted, None), **given)
+        record = books.add(entity, _list_content(books, entity, accepted, None), given)
     books.settle()
     return _fresh(books, record)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from qbo_sync_dagster.sandbox.quickbooks import applications, references, schema
-from qbo_sync_dagster.sandbox.quickbooks.books import ZERO, Books
+from qbo_sync_dagster.sandbox.quickbooks.books import NOTHING_GIVEN, ZERO, Books, Given
 from qbo_sync_dagster.sandbox.quickbooks.closing import WriteOptions, check_period
 from qbo_sync_dagster.sandbox.quickbooks.documents import voided_note
 from qbo_sync_dagster.sandbox.quickbooks.faults import bad_reference, fault, missing, not_found
@@ -57,12 +57,14 @@ SCHEMA: Schema = {
 }
 
 
-def create(books: Books, accepted: Json, options: WriteOptions, **given: object) -> Record:
+def create(
+    books: Books, accepted: Json, options: WriteOptions, given: Given = NOTHING_GIVEN
+) -> Record:
     """A new payment, applied to its documents."""
     payment = {"TxnDate": books.today.isoformat(), **accepted}
     check_period(books, options, payment["TxnDate"])
     content, applied = _content(books, payment, {})
-    record = books.add("Payment", content, **given)
+    record = books.add("Payment", content, given)
     _apply(books, record.id, {}, applied)
     return record
 

@@ -54,7 +54,10 @@ def run(books: Books, text: str) -> str:
         return '"QueryResponse":{}'
     if statement.properties:
         bodies = [_projected(body, statement.properties) for body in bodies]
-    total = f',"totalCount":{_count(books, condition, values)}' if entity.has_total_count else ""
+    total = ""
+    if entity.has_total_count:
+        count = _total(books, statement, condition, values, len(bodies))
+        total = f',"totalCount":{count}'
     counts = f'"startPosition":{statement.start},"maxResults":{len(bodies)}{total}'
     return f'"QueryResponse":{{"{entity.name}":[{",".join(bodies)}],{counts}}}'
 
@@ -160,6 +163,15 @@ def _order(entity: Entity, wanted: Sequence[Order]) -> str:
         sql = "number" if sql == "id" else sql
         parts.append(f"{sql} DESC" if each.descending else sql)
     return ", ".join([*parts, "number"])
+
+
+def _total(
+    books: Books, statement: Statement, condition: str, values: list[object], rows: int
+) -> int:
+    """A first page that is not full needs no counting."""
+    if statement.start == 1 and rows < statement.page:
+        return rows
+    return _count(books, condition, values)
 
 
 def _count(books: Books, condition: str, values: list[object]) -> int:

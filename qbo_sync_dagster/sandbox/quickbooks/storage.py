@@ -135,10 +135,13 @@ class Storage:
                 yield cursor
             connection.commit()
         except BaseException:
-            connection.rollback()
+            if not connection.closed:
+                connection.rollback()
             raise
         finally:
-            self._idle.put(connection)
+            # A server that was restarted leaves closed connections behind.
+            if not connection.closed:
+                self._idle.put(connection)
 
     def empty(self) -> None:
         """Forget everything and set the clock to real time."""
