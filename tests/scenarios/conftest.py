@@ -7,6 +7,7 @@ meets AlgaPSA as the least-privilege role.
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -40,6 +41,21 @@ SECRET_KEY = Fernet.generate_key().decode()
 TIME_ZONE = "America/Los_Angeles"
 
 
+class Naps:
+    """Waits that take no time: sleeping moves this monotonic clock on."""
+
+    def __init__(self) -> None:
+        self.slept = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        """Let the seconds have passed."""
+        self.slept += seconds
+
+    def monotonic(self) -> float:
+        """Seconds that passed or were slept through."""
+        return time.monotonic() + self.slept
+
+
 @dataclass
 class Books:
     """An invoice on both sides: AlgaPSA's id, its number, and what QuickBooks calls it."""
@@ -71,6 +87,7 @@ class World:
     service: str
     company: Company
     offset: timedelta = timedelta(0)
+    naps: Naps = field(default_factory=Naps)
 
     # AlgaPSA's people
 
@@ -187,15 +204,17 @@ class World:
         config = replace(
             self.engine.config, ledger_url=_offset(self.engine.config.ledger_url, self.offset)
         )
-        self.engine.close()
-        self.engine = SyncEngine(config)
+        self._reopen(config)
 
     def settings(self, **changes: Any) -> None:
         """Build the engine anew with changed QuickBooks settings."""
         config = self.engine.config
         quickbooks = replace(config.quickbooks, **changes)
+        self._reopen(replace(config, quickbooks=quickbooks))
+
+    def _reopen(self, config: EngineConfig) -> None:
         self.engine.close()
-        self.engine = SyncEngine(replace(config, quickbooks=quickbooks))
+        self.engine = open_world_engine(config, self.naps)
 
     def configure(self, **columns: Any) -> None:
         """Set columns of the connection."""
@@ -261,6 +280,11 @@ class World:
             ("payment_term", "net_30", company.term),
             ("payment_term", "net_15", company.term),
         )
+
+
+def open_world_engine(config: EngineConfig, naps: Naps) -> SyncEngine:
+    """An engine whose waits take no time."""
+    return SyncEngine(config, sleep=naps.sleep, monotonic=naps.monotonic)
 
 
 def _offset(url: str, offset: timedelta) -> str:
@@ -344,14 +368,16 @@ def bare_world(
             client_secret=CLIENT_SECRET,
         ),
     )
+    naps = Naps()
     world = World(
         quickbooks=sandbox,
-        engine=SyncEngine(config),
+        engine=open_world_engine(config, naps),
         owner=owner,
         tenant=tenant,
         clients=clients,
         service=service,
         company=build_company(sandbox, clients, NAMES),
+        naps=naps,
     )
     yield world
     with suppress(sa.exc.SQLAlchemyError):
