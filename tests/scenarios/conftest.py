@@ -25,6 +25,7 @@ from qbo_sync_dagster.actions.linking import import_links
 from qbo_sync_dagster.ledger import connections, exceptions, links, migrate, operations
 from qbo_sync_dagster.ledger.engine import create_ledger_engine
 from qbo_sync_dagster.ledger.exceptions import StoredException
+from qbo_sync_dagster.ledger.tables import inbound_changes
 from qbo_sync_dagster.quickbooks.settings import QuickBooksSettings
 from qbo_sync_dagster.sandbox.algapsa import invoices, payments, reading, tenants
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge
@@ -34,7 +35,13 @@ from qbo_sync_dagster.sandbox.postgres import EmbeddedServer
 from qbo_sync_dagster.sandbox.quickbooks.control import CLIENT_ID, CLIENT_SECRET, SandboxControl
 from qbo_sync_dagster.sync.cycle import last_end, run_cycle
 from qbo_sync_dagster.sync.engine import EngineConfig, SyncEngine
-from qbo_sync_dagster.sync.outcome import CycleEnd, Stage, StageOutcome, StageResult
+from qbo_sync_dagster.sync.outcome import (
+    AppliedChanges,
+    CycleEnd,
+    Stage,
+    StageOutcome,
+    StageResult,
+)
 
 T = TypeVar("T")
 SECRET_KEY = Fernet.generate_key().decode()
@@ -177,7 +184,63 @@ class World:
         )
         return str(made["Id"])
 
+    def repay(self, payment: str, *parts: tuple[Books, str], **changes: Any) -> None:
+        """A bookkeeper saves other lines on a payment; without parts its lines stay."""
+        if not parts:
+            self.quickbooks.edit(self.company.realm, "Payment", payment, **changes)
+            return
+        lines = [(self.quickbooks_id(invoice), Decimal(amount)) for invoice, amount in parts]
+        self.quickbooks.edit_payment(self.company.realm, payment, lines, **changes)
+
+    def history(
+        self, cents: int = 10_000, *, client: int = 0, customer: str | None = None
+    ) -> Books:
+        """An invoice from before the sync that stands on both sides and is linked on neither."""
+        day = self.today - timedelta(days=40)
+        invoice = self.draft(cents, client=client, day=day)
+        self.do(invoices.finalize_invoice, invoice.invoice_id, today=day)
+        self.quickbooks.invoice(
+            self.company.realm,
+            customer or self.company.customers[self.clients[client]],
+            [(self.company.item, Decimal(cents) / 100)],
+            DocNumber=invoice.number,
+            TxnDate=day.isoformat(),
+        )
+        return invoice
+
+    def stands(self) -> dict[tuple[str, str], tuple[str, str]]:
+        """Token and open amount of every transaction in QuickBooks: equal means untouched."""
+        return {
+            (entity, item["Id"]): (item["SyncToken"], str(item.get("Balance")))
+            for entity in ("Invoice", "Payment", "CreditMemo")
+            for item in self.quickbooks.list(self.company.realm, entity)
+        }
+
     # The engine
+
+    def receive(self) -> AppliedChanges:
+        """A cycle that only receives: it ends well, goes forward and leaves QuickBooks alone."""
+        before, cursor = self.stands(), self.cursor
+        results, end = self.stages()
+        assert end.outcome == "succeeded", end.sentence
+        assert self.stands() == before
+        assert self.cursor > cursor
+        applied = results[Stage.APPLIED_CHANGES]
+        assert isinstance(applied, AppliedChanges)
+        return applied
+
+    @property
+    def cursor(self) -> datetime:
+        """Up to where QuickBooks' changes are known."""
+        with self.engine.ledger.connect() as connection:
+            return connections.get(connection, self.company.realm).cursor
+
+    def changes(self, entity: str = "Payment") -> dict[tuple[str, int], str]:
+        """The state of every stored change, by object id and version."""
+        table = inbound_changes.c
+        query = sa.select(table.object_id, table.version, table.state).where(table.entity == entity)
+        with self.engine.ledger.connect() as connection:
+            return {(item, version): state for item, version, state in connection.execute(query)}
 
     def cycle(self, **options: Any) -> CycleEnd:
         """Run one cycle to its end."""
@@ -230,6 +293,23 @@ class World:
         """The open exceptions."""
         with self.engine.ledger.connect() as connection:
             return exceptions.listed(connection, self.company.realm)
+
+    def exception(self, title: str) -> StoredException:
+        """The one open exception of this title."""
+        [found] = [item for item in self.open() if item.title == title]
+        return found
+
+    def dismiss(self, title: str) -> None:
+        """Judge the open exceptions of this title, as staff do."""
+        numbers = [item.number for item in self.open() if item.title == title]
+        statement = "UPDATE exceptions SET state = 'dismissed' WHERE number = ANY(:numbers)"
+        self.in_ledger(statement, numbers=numbers)
+
+    def in_ledger(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
+        """A statement on the ledger behind the engine's back; its rows."""
+        with self.engine.ledger.begin() as connection:
+            result = connection.execute(sa.text(statement), values)
+            return [tuple(row) for row in result] if result.returns_rows else []
 
     def titles(self) -> list[str]:
         """The titles of the open exceptions, sorted."""
@@ -396,3 +476,30 @@ def world(bare_world: World) -> World:
 def utc(instant: datetime) -> datetime:
     """The instant in UTC."""
     return instant.astimezone(UTC)
+
+
+@pytest.fixture
+def spoil(world: World, postgres_server: EmbeddedServer) -> Iterator[Callable[..., None]]:
+    """`spoil("Payment", id, Line=...)`: QuickBooks shows an object as its API would never make it.
+
+    A value of None takes the field away. What changed is reported as changed now.
+    """
+    dsn = postgres_server.dsn(f"test_{os.getpid()}_sandbox")
+    database = sa.create_engine(dsn.replace("postgresql://", "postgresql+psycopg2://"))
+    row = "realm = :realm AND entity = :entity AND id = :id"
+
+    def spoil(entity: str, identity: str, **fields: Any) -> None:
+        key = {"realm": world.company.realm, "entity": entity, "id": identity}
+        with database.begin() as connection:
+            body = connection.execute(
+                sa.text(f"SELECT body FROM object WHERE {row}"), key
+            ).scalar_one()
+            changed = {**json.loads(body), **fields}
+            kept = {name: value for name, value in changed.items() if value is not None}
+            connection.execute(
+                sa.text(f"UPDATE object SET body = :body, updated = now() WHERE {row}"),
+                key | {"body": json.dumps(kept, default=float)},
+            )
+
+    yield spoil
+    database.dispose()
