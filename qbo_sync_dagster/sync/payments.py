@@ -27,7 +27,9 @@ from qbo_sync_dagster.sync.payment_results import (
 )
 
 # The ledger learns of this many payments at once: after a crash they are planned anew and found.
-_CHUNK = 200
+_CHUNK = 100
+# Each wait for AlgaPSA's rows may take 5 seconds: with all of them held a cycle would never end.
+_MOST_WAITS_IN_A_ROW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class _Stage:
         self._ctx = ctx
         self._writer = writer
         self._fence = fence
+        self._waits_in_a_row = 0
 
     def run(self, due: Sequence[DuePayment]) -> Iterator[list[PaymentResult]]:
         """Results in portions, each payment once in its last state."""
@@ -100,8 +103,8 @@ class _Stage:
             made_room = False
             for portion in self._portions(due):
                 results = [
-                    self._apply(each).following(earlier.get(each.wanted.payment_id))
-                    for each in portion
+                    result.following(earlier.get(result.due.wanted.payment_id))
+                    for result in self._applied(portion)
                 ]
                 made_room |= any(result.reversals for result in results)
                 waiting = [each for each in results if each.waits_for_room and not is_last]
@@ -132,32 +135,39 @@ class _Stage:
             if not invoices <= each.invoice_ids
         ]
 
+    def _applied(self, portion: Sequence[DuePayment]) -> list[PaymentResult]:
+        # One ledger transaction holds the lease's row for the whole portion, so that nobody can
+        # take the company over between a check and its commit; a commit per check costs a flush.
+        with self._fence.begin():
+            return [self._apply(each) for each in portion]
+
     def _apply(self, due: DuePayment) -> PaymentResult:
         if not due.invoice_ids and not due.decisions.matched_rows:
             return PaymentResult(due, plan_payment(due.wanted, (), {}, due.decisions))
+        if self._waits_in_a_row == _MOST_WAITS_IN_A_ROW:
+            return PaymentResult(due, None)
         try:
-            return self._written(due)
+            result = self._written(due)
         except AlgaPsaBusyError:
+            self._waits_in_a_row += 1
             return PaymentResult(due, None)
         except AlgaPsaRejectedError as error:
-            return PaymentResult(due, None, problem=str(error))
+            result = PaymentResult(due, None, problem=str(error))
+        self._waits_in_a_row = 0
+        return result
 
     def _written(self, due: DuePayment) -> PaymentResult:
-        # The ledger's transaction, opened by `require`, ends after AlgaPSA's: until the payment is
-        # committed nobody can take the company over.
-        with (
-            self._fence.begin(),
-            self._writer.transaction(
-                due.wanted.realm,
-                due.wanted.payment_id,
-                due.invoice_ids,
-                due.decisions.matched_rows,
-            ) as transaction,
-        ):
+        with self._writer.transaction(
+            due.wanted.realm,
+            due.wanted.payment_id,
+            due.invoice_ids,
+            due.decisions.matched_rows,
+        ) as transaction:
             outcome = plan_payment(
                 due.wanted, transaction.standing, transaction.invoices, due.decisions
             )
             if isinstance(outcome, PaymentPlan) and not outcome.is_empty:
+                # After the locks: while we waited for them the ledger may have dropped us.
                 leases.require(self._fence, self._ctx.lease)
                 transaction.write(due.wanted, outcome)
             return _result(due, outcome, transaction.standing)
