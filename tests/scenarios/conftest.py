@@ -6,6 +6,7 @@ meets AlgaPSA as the least-privilege role.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import uuid
@@ -151,9 +152,14 @@ class World:
         """How AlgaPSA shows the invoice."""
         return reading.invoice_state(self.owner, invoice.invoice_id)
 
+    def payment_rows(self, invoice: Books) -> list[reading.PaymentRow]:
+        """AlgaPSA's payment rows on the invoice, oldest first; of one instant, reversals first."""
+        rows = reading.payment_rows(self.owner, invoice.invoice_id)
+        return sorted(rows, key=lambda row: (row.created_at, row.amount))
+
     def rows(self, invoice: Books) -> list[int]:
-        """The amounts of AlgaPSA's payment rows on the invoice, oldest first."""
-        return [row.amount for row in reading.payment_rows(self.owner, invoice.invoice_id)]
+        """The amounts of `payment_rows`."""
+        return [row.amount for row in self.payment_rows(invoice)]
 
     # QuickBooks' people
 
