@@ -42,6 +42,7 @@ class ExceptionKind(StrEnum):
     PAYMENT_CURRENCY = "payment_currency"
     PREPAID_REPLENISHMENT = "prepaid_replenishment"
     SAME_PAYMENT = "same_payment"
+    PAYABLE_ONLINE = "payable_online"
     DRIFT_CHANGED = "drift_changed"
     DRIFT_GONE = "drift_gone"
     PAYMENT_DRIFT = "payment_drift"
@@ -164,6 +165,12 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
         "the same money, delete one of the two; if both are real, say so. Until then nothing "
         "moves.",
         (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.PAYABLE_ONLINE: CatalogueEntry(
+        "Paid in QuickBooks, but still payable online",
+        "Cancel the invoice's online payment link in AlgaPSA, so that the client cannot pay it a "
+        "second time. This closes by itself once the link is gone.",
+        (Action.DISMISS,),
     ),
     ExceptionKind.DRIFT_CHANGED: CatalogueEntry(
         "Exported invoice was changed in QuickBooks",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.eligibility import invoice_reference
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
 from qbo_sync_dagster.domain.money import format_minor
 from qbo_sync_dagster.domain.payment_refusals import Refusal, RefusalKind, RefusalReason
@@ -54,6 +56,20 @@ def refusal_exception(
         references=_references(wanted, refusal, numbers),
         amounts=_amounts(refusal, numbers),
         version=str(wanted.version),
+    )
+
+
+def payable_online(header: DocumentHeader) -> ExceptionRecord:
+    """The warning that a client can still pay an invoice that QuickBooks' payments have settled."""
+    return ExceptionRecord(
+        kind=ExceptionKind.PAYABLE_ONLINE,
+        record=f"invoice:{header.invoice_id}",
+        what_happened=(
+            f"Invoice {header.number} was settled by a payment recorded in QuickBooks, and its "
+            "online payment link is still active: the client could pay it twice."
+        ),
+        references=(invoice_reference(header),),
+        amounts={"total": header.total_minor},
     )
 
 

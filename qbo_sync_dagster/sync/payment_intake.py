@@ -41,6 +41,11 @@ class Intake:
     unreadable: tuple[tuple[inbox.Change, str], ...] = ()
     numbers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no payment change waits at all."""
+        return not (self.due or self.foreign or self.unreadable)
+
 
 @dataclass(frozen=True, slots=True)
 class _Links:

@@ -59,6 +59,11 @@ class PaymentResult:
         return replace(self, before=earlier.before, earlier_rows=earlier.rows)
 
     @property
+    def still_payable_online(self) -> tuple[str, ...]:
+        """Invoices that it settled and that their clients can still pay online."""
+        return self.outcome.still_payable_online if isinstance(self.outcome, PaymentPlan) else ()
+
+    @property
     def reversals(self) -> int:
         """How many rows took money back."""
         return sum(row.kind is RowKind.REVERSAL for row in self.rows)

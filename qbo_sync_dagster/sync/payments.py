@@ -19,6 +19,7 @@ from qbo_sync_dagster.domain.payment_standing import StandingRow
 from qbo_sync_dagster.domain.payments_in import plan_payment
 from qbo_sync_dagster.ledger import leases
 from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.payable_online import warn_of_double_payment
 from qbo_sync_dagster.sync.payment_intake import DuePayment, Intake, load_payments
 from qbo_sync_dagster.sync.payment_results import (
     PaymentResult,
@@ -55,18 +56,26 @@ def apply_payments(ctx: CycleContext) -> PaymentsApplied:
     the company over; what was written by then is found again by the next cycle.
     """
     intake = load_payments(ctx)
-    if not (intake.due or intake.foreign or intake.unreadable):
-        return PaymentsApplied()
-    record_intake(ctx, intake)
+    if not intake.is_empty:
+        record_intake(ctx, intake)
     counts: Counter[str] = Counter()
+    settled: set[str] = set()
+    if intake.due:
+        for results in _applied(ctx, intake):
+            for result in results:
+                counts.update(result.counts())
+                settled.update(result.still_payable_online)
+    warn_of_double_payment(ctx, settled)
+    ctx.tally.algapsa_writes += counts["rows_written"]
+    return _summary(intake, counts)
+
+
+def _applied(ctx: CycleContext, intake: Intake) -> Iterator[list[PaymentResult]]:
     with ctx.algapsa.payment_writer() as writer, ctx.engine.ledger.connect() as fence:
         stage = _Stage(ctx, writer, fence)
         for results in stage.run(intake.due):
             record_results(ctx, results, intake.numbers)
-            for result in results:
-                counts.update(result.counts())
-    ctx.tally.algapsa_writes += counts["rows_written"]
-    return _summary(intake, counts)
+            yield results
 
 
 def _summary(intake: Intake, counts: Counter[str]) -> PaymentsApplied:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -16,8 +17,9 @@ from typing import Any, TypeVar, cast
 import pytest
 import sqlalchemy as sa
 
+from qbo_sync_dagster.algapsa.errors import AlgaPsaBusyError
 from qbo_sync_dagster.algapsa.gateway import AlgaPsa
-from qbo_sync_dagster.algapsa.payments_write import PaymentTransaction
+from qbo_sync_dagster.algapsa.payments_write import PaymentTransaction, PaymentWriter
 from qbo_sync_dagster.ledger import (
     audit,
     connections,
@@ -32,10 +34,10 @@ from qbo_sync_dagster.ledger.engine import create_ledger_engine
 from qbo_sync_dagster.ledger.errors import LeaseLostError
 from qbo_sync_dagster.quickbooks.client import QuickBooksClient
 from qbo_sync_dagster.quickbooks.settings import QuickBooksSettings
-from qbo_sync_dagster.sandbox.algapsa import invoices, payments, reading, tenants
+from qbo_sync_dagster.sandbox.algapsa import edits, invoices, payments, reading, tenants
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge
 from qbo_sync_dagster.sandbox.algapsa.role import create_role
-from qbo_sync_dagster.sandbox.algapsa.schema import create_schema
+from qbo_sync_dagster.sandbox.algapsa.schema import Edition, create_schema
 from qbo_sync_dagster.sandbox.postgres import EmbeddedServer
 from qbo_sync_dagster.sync.context import CycleContext, Tally
 from qbo_sync_dagster.sync.engine import EngineConfig, SyncEngine
@@ -43,6 +45,7 @@ from qbo_sync_dagster.sync.payments import PaymentsApplied, apply_payments
 
 T = TypeVar("T")
 REALM = "9341453"
+EDITIONS: tuple[Edition, ...] = ("community", "enterprise")
 CUSTOMER, STRANGER = "58", "99"
 DAY = date(2026, 3, 2)
 SECRET_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -139,27 +142,37 @@ class Books:
             return list(rows.scalars())
 
 
+@pytest.fixture
+def edition() -> Edition:
+    return "community"
+
+
 @pytest.fixture(scope="session")
 def templates(postgres_server: EmbeddedServer) -> Iterator[dict[str, str]]:
-    made = {kind: f"test_{os.getpid()}_{kind}_{uuid.uuid4().hex[:8]}" for kind in ("l", "a")}
-    engine = create_ledger_engine(postgres_server.create_database(made["l"]))
+    made = {
+        kind: f"test_{os.getpid()}_{kind}_{uuid.uuid4().hex[:8]}" for kind in ("ledger", *EDITIONS)
+    }
+    engine = create_ledger_engine(postgres_server.create_database(made["ledger"]))
     migrate.upgrade(engine)
     engine.dispose()
-    create_schema(postgres_server.create_database(made["a"]), "community")
+    for edition in EDITIONS:
+        create_schema(postgres_server.create_database(made[edition]), edition)
     yield made
     for name in made.values():
         postgres_server.drop_database(name)
 
 
 @pytest.fixture
-def books(templates: dict[str, str], fresh_database: Callable[..., str]) -> Iterator[Books]:
-    algapsa = fresh_database(template=templates["a"])
+def books(
+    edition: Edition, templates: dict[str, str], fresh_database: Callable[..., str]
+) -> Iterator[Books]:
+    algapsa = fresh_database(template=templates[edition])
     owner = sa.create_engine(algapsa)
     with owner.begin() as connection:
         tenant = tenants.create_tenant(connection, "Slate Bay IT")
         client = tenants.create_client(connection, tenant, tenants.Client("Quarry Lane Dental"))
     config = EngineConfig(
-        ledger_url=fresh_database(template=templates["l"]),
+        ledger_url=fresh_database(template=templates["ledger"]),
         algapsa_url=create_role(algapsa, "qbo_sync", "only for tests"),
         secret_key=SECRET_KEY,
         quickbooks=QuickBooksSettings("http://127.0.0.1:9", "http://127.0.0.1:9", "id", "secret"),
@@ -539,6 +552,43 @@ def test_row_that_lost_its_key_parks_the_payment_instead_of_doubling_it(books: B
     assert books.apply().parked == 1
     assert books.titles() == ["Applied payment was changed outside the sync"]
     assert books.rows("130") == [4_001]
+
+
+@pytest.mark.parametrize("edition", ["enterprise"])
+def test_client_who_can_still_pay_online_is_warned_of_until_the_link_is_gone(books: Books) -> None:
+    invoice = books.invoice("130")
+    books.do(edits.offer_card_payment, invoice, 10_000)
+    books.deliver("181", ("130", "60.00"))
+    books.apply()
+    assert books.titles() == []
+    books.deliver("182", ("130", "40.00"))
+    books.apply()
+    books.apply()
+    assert books.titles() == ["Paid in QuickBooks, but still payable online"]
+    with books.owner.begin() as connection:
+        connection.execute(sa.text("UPDATE invoice_payment_links SET status = 'expired'"))
+    books.apply()
+    assert books.titles() == []
+
+
+@pytest.mark.parametrize("edition", ["community"])
+def test_when_all_rows_are_held_the_stage_stops_waiting(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    @contextmanager
+    def busy(_: PaymentWriter, realm: str, payment_id: str, *__: Any) -> Iterator[None]:
+        asked.append(payment_id)
+        raise AlgaPsaBusyError("held")
+        yield
+
+    books.invoice("130")
+    for payment in range(10):
+        books.deliver(str(181 + payment), ("130", "1.00"))
+    monkeypatch.setattr(PaymentWriter, "transaction", busy)
+    assert books.apply().waiting == 10
+    assert len(asked) == 3
 
 
 def _payload_of(books: Books, payment: str) -> dict[str, Any]:
