@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from qbo_sync_dagster.ledger import tokens as token_vault
 from qbo_sync_dagster.ledger.engine import LedgerClock, create_ledger_engine
 from qbo_sync_dagster.quickbooks.oauth import StoredTokens, TokenSource
-from qbo_sync_dagster.quickbooks.pace import Pacer
+from qbo_sync_dagster.quickbooks.pace import INTUIT_LIMITS, Limit, Pacer
 from qbo_sync_dagster.quickbooks.settings import QuickBooksSettings
 from qbo_sync_dagster.quickbooks.transport import new_http_client
 
@@ -76,7 +76,10 @@ class LedgerTokenStore:
 
 
 class SyncEngine:
-    """Gateways, ledger, clock and pace of one process. Close it when done."""
+    """Gateways, ledger, clock and pace of one process. Close it when done.
+
+    `limits` are what each company is paced to; only benchmarks give others than Intuit's.
+    """
 
     def __init__(
         self,
@@ -84,6 +87,7 @@ class SyncEngine:
         *,
         sleep: Callable[[float], None] = time.sleep,
         monotonic: Callable[[], float] = time.monotonic,
+        limits: tuple[Limit, ...] = INTUIT_LIMITS,
     ) -> None:
         self.config = config
         self.sleep = sleep
@@ -101,6 +105,7 @@ class SyncEngine:
             config.quickbooks,
             self.now,
         )
+        self._limits = limits
         self._pacers: dict[str, Pacer] = {}
 
     def now(self) -> datetime:
@@ -110,7 +115,7 @@ class SyncEngine:
     def pacer(self, realm: str) -> Pacer:
         """The company's pace, shared by all its clients in this process."""
         if realm not in self._pacers:
-            self._pacers[realm] = Pacer(clock=self.monotonic, sleep=self.sleep)
+            self._pacers[realm] = Pacer(self.monotonic, self.sleep, self._limits)
         return self._pacers[realm]
 
     def close(self) -> None:
