@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from qbo_sync_dagster.ledger.tables import OPEN_OPERATION_STATES, operations
+from qbo_sync_dagster.ledger.tables import OPEN_OPERATION_STATES, operations, postings
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,15 @@ class NewOperation:
 
 
 def queue(connection: sa.Connection, realm: str, new: Sequence[NewOperation]) -> int:
-    """Queue operations; one that is open already stays as it is. Returns how many are new."""
+    """Queue operations; one that is open already stays as it is. Returns how many are new.
+
+    Attempts are counted on from earlier operations on the record: QuickBooks would answer a used
+    request id with what became of that older send.
+    """
     queued = 0
     for start in range(0, len(new), 1000):
+        chunk = new[start : start + 1000]
+        attempts = _next_attempts(connection, realm, [item.record_id for item in chunk])
         rows = [
             {
                 "realm": realm,
@@ -51,8 +57,9 @@ def queue(connection: sa.Connection, realm: str, new: Sequence[NewOperation]) ->
                 "record_id": item.record_id,
                 "label": item.label,
                 "fingerprint": item.fingerprint,
+                "attempt": attempts.get((item.kind, item.record_id), 1),
             }
-            for item in new[start : start + 1000]
+            for item in chunk
         ]
         result = connection.execute(insert(operations).values(rows).on_conflict_do_nothing())
         queued += result.rowcount
@@ -156,6 +163,44 @@ def counts(connection: sa.Connection, realm: str) -> dict[str, int]:
         .group_by(operations.c.state)
     )
     return dict.fromkeys(OPEN_OPERATION_STATES, 0) | dict(rows.tuples().all())
+
+
+def _next_attempts(
+    connection: sa.Connection, realm: str, record_ids: Collection[str]
+) -> dict[tuple[str, str], int]:
+    """The first attempt, by kind and record, that no send has used yet."""
+    # A refusal and a proven absence have counted the attempt on already; these have not.
+    used = sa.exists().where(
+        postings.c.operation_id == operations.c.operation_id,
+        postings.c.state.in_(["sent", "done", "orphan"]),
+    )
+    rows = connection.execute(
+        sa.select(
+            operations.c.kind,
+            operations.c.record_id,
+            sa.func.max(operations.c.attempt + sa.cast(used, sa.Integer)),
+        )
+        .where(
+            operations.c.realm == realm,
+            operations.c.record_id == sa.any_(sa.literal(list(record_ids), sa.ARRAY(sa.Text))),
+        )
+        .group_by(operations.c.kind, operations.c.record_id)
+    )
+    return {(kind, record_id): attempt for kind, record_id, attempt in rows}
+
+
+def _attempts_made(
+    connection: sa.Connection, realm: str, record_ids: Collection[str]
+) -> dict[tuple[str, str], int]:
+    rows = connection.execute(
+        sa.select(operations.c.kind, operations.c.record_id, sa.func.max(operations.c.attempt))
+        .where(
+            operations.c.realm == realm,
+            operations.c.record_id == sa.any_(sa.literal(list(record_ids), sa.ARRAY(sa.Text))),
+        )
+        .group_by(operations.c.kind, operations.c.record_id)
+    )
+    return {(kind, record_id): attempt for kind, record_id, attempt in rows}
 
 
 def _operations(

@@ -226,6 +226,7 @@ operations = sa.Table(
     _now("changed_at"),
     _one_of("kind", "create_customer", "export_invoice"),
     _one_of("state", *OPEN_OPERATION_STATES, "done", "cancelled"),
+    sa.Index("ix_operations_record", "realm", "record_id"),
 )
 sa.Index(
     "uq_operations_open",
@@ -265,6 +266,7 @@ postings = sa.Table(
     sa.Column("intuit_tid", sa.Text),
     sa.Column("quickbooks_id", sa.Text),
     sa.UniqueConstraint("realm", "request_id"),
+    sa.Index("ix_postings_operation", "operation_id"),
     _one_of("state", "sent", "done", "refused", "absent", "orphan"),
 )
 sa.Index(

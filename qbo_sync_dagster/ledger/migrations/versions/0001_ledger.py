@@ -403,6 +403,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("operation_id", name=op.f("pk_operations")),
     )
+    op.create_index("ix_operations_record", "operations", ["realm", "record_id"], unique=False)
     op.create_index(
         "uq_operations_open",
         "operations",
@@ -467,6 +468,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state = 'sent'"),
     )
+    op.create_index("ix_postings_operation", "postings", ["operation_id"], unique=False)
     op.create_index(
         "uq_postings_unanswered",
         "postings",
@@ -525,12 +527,14 @@ def downgrade() -> None:
         table_name="postings",
         postgresql_where=sa.text("state = 'sent'"),
     )
+    op.drop_index("ix_postings_operation", table_name="postings")
     op.drop_table("postings")
     op.drop_index(
         "uq_operations_open",
         table_name="operations",
         postgresql_where=sa.text("state IN ('queued', 'posting', 'held', 'errored')"),
     )
+    op.drop_index("ix_operations_record", table_name="operations")
     op.drop_table("operations")
     op.drop_index(
         "uq_links_quickbooks",
