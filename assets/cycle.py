@@ -7,8 +7,9 @@ any rule; those stand in `sync` and `domain`.
 
 # Dagster reads the type of `context` itself, so annotations here are not put off.
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, cast
 
 import dagster as dg
 
@@ -120,20 +121,22 @@ def sync_cycle_assets(
     with sync_engine.engine() as engine:
         with engine.ledger.connect() as ledger:
             company = connection_of(ledger, context.partition_key)
-        tags = context.run.tags
-        for yielded in run_cycle(
+        cycle = run_cycle(
             engine,
             company.realm,
-            trigger=trigger(tags),
-            run_id=context.run_id,
+            trigger=trigger(context.run.tags),
+            run_id=context.run.run_id,
             parent_run_id=_ended_parent(context),
-        ):
-            if isinstance(yielded, CycleEnd):
-                yield from _checks(engine, company, yielded)
-                _raise_if_bad(yielded)
-                context.log.info(yielded.sentence)
-            else:
-                yield _materialized(engine, company, yielded)
+        )
+        # Closed whatever happens here, so that a step that is stopped gives its lease back at once.
+        with closing(cast("Generator[StageOutcome | CycleEnd]", cycle)) as stages:
+            for yielded in stages:
+                if isinstance(yielded, CycleEnd):
+                    yield from _checks(engine, company, yielded)
+                    _raise_if_bad(yielded)
+                    context.log.info(yielded.sentence)
+                else:
+                    yield _materialized(engine, company, yielded)
 
 
 def trigger(tags: Mapping[str, str]) -> str:
@@ -145,7 +148,7 @@ def trigger(tags: Mapping[str, str]) -> str:
 
 def _ended_parent(context: dg.AssetExecutionContext) -> str | None:
     """The run this one repeats, if it has ended: only then may its lease be taken over."""
-    parent_id = context.run.parent_run_id
+    parent_id = context.run.get_parent_run_id()
     parent = context.instance.get_run_by_id(parent_id) if parent_id else None
     return parent_id if parent is not None and parent.is_finished else None
 
@@ -178,11 +181,8 @@ def _raise_if_bad(end: CycleEnd) -> None:
 
 def _curve(engine: "SyncEngine", realm: str) -> Curve:
     with engine.ledger.connect() as ledger:
-        cycles = cycle_history.recent(ledger, realm, _CURVE_CYCLES)
-    return Curve(
-        pending=[cycle.counts.get("pending", 0) for cycle in cycles],
-        open_exceptions=[cycle.counts.get("open_exceptions", 0) for cycle in cycles],
-    )
+        past = cycle_history.standing_after(ledger, realm, _CURVE_CYCLES)
+    return Curve([each.pending for each in past], [each.open_exceptions for each in past])
 
 
 def _app(engine: "SyncEngine") -> str | None:

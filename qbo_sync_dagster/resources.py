@@ -49,7 +49,7 @@ class SyncEngineResource(dg.ConfigurableResource[None]):
 def _settings() -> Settings:
     from qbo_sync_dagster.settings import Settings  # noqa: PLC0415 - heavy
 
-    return Settings()  # type: ignore[call-arg]  # values come from the environment
+    return Settings()
 
 
 @contextmanager

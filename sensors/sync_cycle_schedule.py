@@ -23,11 +23,18 @@ from sensors.runs import busy_partitions
 def sync_cycle_schedule(
     context: dg.ScheduleEvaluationContext, sync_engine: SyncEngineResource
 ) -> list[dg.RunRequest] | dg.SkipReason:
-    """Start the cycles that are due. A ledger that can't be read fails the tick."""
+    """Start the cycles that are due."""
+    return cycles_to_start(context.instance, sync_engine)
+
+
+def cycles_to_start(
+    instance: dg.DagsterInstance, sync_engine: SyncEngineResource
+) -> list[dg.RunRequest] | dg.SkipReason:
+    """One run per company that is due. A ledger that can't be read fails the tick."""
     with sync_engine.ledger() as ledger, ledger.connect() as connection:
         companies = connections.every(connection)
-    registered = context.instance.get_dynamic_partitions(PARTITIONS_NAME)
-    due = due_companies(companies, set(registered), busy_partitions(context.instance))
+    registered = instance.get_dynamic_partitions(PARTITIONS_NAME)
+    due = due_companies(companies, registered, busy_partitions(instance))
     if not due:
         return dg.SkipReason("No company is due: none is connected with auto-sync on and idle.")
     return [dg.RunRequest(run_key=company, partition_key=company) for company in due]

@@ -90,6 +90,8 @@ def freshness(health: SyncHealth, now: datetime) -> Verdict:
     # A company that never synced is as old as its cursor, which starts when it is connected.
     since = health.last_success_at or health.cursor
     age = now - since
+    if age <= FRESH_FOR and health.last_success_at is None:
+        return Verdict(Check.FRESHNESS, True, "Just connected; its first cycle is due.")
     if age <= FRESH_FOR:
         return Verdict(Check.FRESHNESS, True, f"A cycle succeeded {words.duration(age)} ago.")
     return Verdict(

@@ -130,7 +130,7 @@ def _outbound(result: OutboundOperations, reading: Reading) -> Panel:
         ),
         "queued": result.queued,
         "cancelled": result.cancelled,
-        "pending_ops": result.pending,
+        "pending_ops": result.pending + result.held,
         "held_ops": result.held,
         "errored_ops": result.errored,
     }

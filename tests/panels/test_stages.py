@@ -139,7 +139,7 @@ def test_exceptions_come_as_a_table_and_a_page(
 def test_a_figure_has_one_name_wherever_it_stands(
     shown: Shown, health_of: Callable[..., SyncHealth]
 ) -> None:
-    queue = shown(Stage.OUTBOUND_OPERATIONS, OutboundOperations(pending=4, held=1, errored=2))
+    queue = shown(Stage.OUTBOUND_OPERATIONS, OutboundOperations(pending=3, held=1, errored=2))
     health = shown(Stage.SYNC_HEALTH, health_of(pending=4, held=1, errored=2, drift=3))
     drift = shown(Stage.DRIFT_REPORT, DriftReport(3))
 

@@ -7,22 +7,16 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
-from qbo_sync_dagster.definitions import build_definitions
 from qbo_sync_dagster.partitions import PARTITIONS_NAME
 from qbo_sync_dagster.resources import SyncEngineResource
-from sensors.sync_cycle_schedule import sync_cycle_schedule
+from sensors.sync_cycle_schedule import cycles_to_start
 
 if TYPE_CHECKING:
     from tests.sensors.conftest import AddRun, Ledger
 
 
-def _tick(instance: dg.DagsterInstance) -> dg.RunRequest | list[dg.RunRequest] | dg.SkipReason:
-    context = dg.build_schedule_context(
-        instance=instance,
-        resources={"sync_engine": SyncEngineResource()},
-        repository_def=build_definitions().get_repository_def(),
-    )
-    return sync_cycle_schedule(context)  # type: ignore[return-value]
+def _tick(instance: dg.DagsterInstance) -> list[dg.RunRequest] | dg.SkipReason:
+    return cycles_to_start(instance, SyncEngineResource())
 
 
 def test_each_due_company_gets_one_run(ledger: Ledger, instance: dg.DagsterInstance) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pytest
 
-from qbo_sync_dagster.definitions import build_definitions
 from qbo_sync_dagster.partitions import PARTITIONS_NAME
 from qbo_sync_dagster.resources import SyncEngineResource
 from sensors.sync_now_sensor import sync_now_sensor
@@ -20,7 +19,6 @@ def _tick(instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
     context = dg.build_sensor_context(
         instance=instance,
         resources={"sync_engine": SyncEngineResource()},
-        repository_def=build_definitions().get_repository_def(),
     )
     return sync_now_sensor(context)  # type: ignore[return-value]
 
