@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
+from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.document_view import DELETED, LIVE, DocumentView
 from qbo_sync_dagster.domain.errors import DomainError
-from qbo_sync_dagster.ledger import inbox, links
+from qbo_sync_dagster.domain.totals import corrected
+from qbo_sync_dagster.ledger import exceptions, inbox, links
 from qbo_sync_dagster.quickbooks.objects import Invoice, parse_invoice
 from qbo_sync_dagster.sync import adoption
 from qbo_sync_dagster.sync.context import CycleContext
@@ -158,6 +160,7 @@ class _Batch:
             and set(link.payment_ids) == set(invoice.linked_payment_ids)
         ):
             return "known"
+        self._close_total_difference(link, shown)
         links.show(
             self._connection,
             link.link_id,
@@ -166,6 +169,25 @@ class _Batch:
             payment_ids=invoice.linked_payment_ids,
         )
         return "applied"
+
+    def _close_total_difference(self, link: links.Link, shown: DocumentView) -> None:
+        agreed = corrected(_agreed(link, shown), shown, link.difference_minor, link.accepted_minor)
+        if agreed is None:
+            return
+        links.update(
+            self._connection,
+            link.link_id,
+            snapshot=agreed.as_json(),
+            difference_minor=0,
+            accepted_minor=0,
+        )
+        exceptions.resolve(
+            self._connection,
+            self._ctx.realm,
+            [ExceptionKind.TOTAL_DIFFERENCE],
+            [f"invoice:{link.algapsa_id}"],
+            "QuickBooks shows AlgaPSA's total now.",
+        )
 
     def _unlinked(self, invoice: Invoice, view: DocumentView) -> str:
         header = self._headers_by_number().get(view.number) if view.number else None
