@@ -488,13 +488,13 @@ def utc(instant: datetime) -> datetime:
 def spoil(world: World, postgres_server: EmbeddedServer) -> Iterator[Callable[..., None]]:
     """`spoil("Payment", id, Line=...)`: QuickBooks shows an object as its API would never make it.
 
-    A value of None takes the field away. What changed is reported as changed now.
+    A value of None takes the field away. It is reported as changed now, or `at` an ISO time.
     """
     dsn = postgres_server.dsn(f"test_{os.getpid()}_sandbox")
     database = sa.create_engine(dsn.replace("postgresql://", "postgresql+psycopg2://"))
     row = "realm = :realm AND entity = :entity AND id = :id"
 
-    def spoil(entity: str, identity: str, **fields: Any) -> None:
+    def spoil(entity: str, identity: str, *, at: str = "", **fields: Any) -> None:
         key = {"realm": world.company.realm, "entity": entity, "id": identity}
         with database.begin() as connection:
             body = connection.execute(
@@ -503,8 +503,12 @@ def spoil(world: World, postgres_server: EmbeddedServer) -> Iterator[Callable[..
             changed = {**json.loads(body), **fields}
             kept = {name: value for name, value in changed.items() if value is not None}
             connection.execute(
-                sa.text(f"UPDATE object SET body = :body, updated = now() WHERE {row}"),
-                key | {"body": json.dumps(kept, default=float)},
+                sa.text(f"UPDATE object SET body = :body, updated = :at WHERE {row}"),
+                key
+                | {
+                    "body": json.dumps(kept, default=float),
+                    "at": at or world.quickbooks.now().isoformat(),
+                },
             )
 
     yield spoil
