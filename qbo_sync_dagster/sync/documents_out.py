@@ -276,7 +276,16 @@ class DocumentLevel:
 
 def look_up_numbers(ctx: CycleContext, numbers: Sequence[str]) -> dict[str, list[RawObject]]:
     """The invoices that bear one of these numbers, by number in lower case."""
+    asked = {number.casefold(): number for number in numbers}
     hits: defaultdict[str, list[RawObject]] = defaultdict(list)
-    for item in ctx.quickbooks.query_in("Invoice", "DocNumber", sorted(set(numbers))):
+    if not asked:
+        return hits
+    for item in ctx.quickbooks.query_in("Invoice", "DocNumber", sorted(asked.values())):
         hits[str(item.payload.get("DocNumber", "")).casefold()].append(item)
-    return dict(hits)
+    if hits.keys() <= asked.keys():
+        return dict(hits)
+    if len(asked) == 1:
+        return {only: [item for found in hits.values() for item in found] for only in asked}
+    # A hit does not say which number it bears: asked in halves, it can stand for one only.
+    half, every = len(asked) // 2, list(asked.values())
+    return look_up_numbers(ctx, every[:half]) | look_up_numbers(ctx, every[half:])

@@ -160,9 +160,11 @@ def effect_on(
 
 
 def injected_fault(effect: Effect) -> ApiFault:
-    """The business fault an effect asks for, by its code."""
-    code = "10000" if effect.name == "500" else effect.argument or "6000"
-    return fault(code, "Injected fault")
+    """The business fault an effect asks for: `fault:<code>` or `fault:<code>:<detail>`."""
+    code, _, detail = effect.argument.partition(":")
+    if effect.name == "500":
+        code = "10000"
+    return fault(code or "6000", detail or "Injected fault")
 
 
 def spoiled(effect: Effect, body: str) -> str:
