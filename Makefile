@@ -32,7 +32,7 @@ demo: $(READY)
 	@exec $(BIN)/qbo-sync demo
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(READY)
 	@$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -34,8 +35,8 @@ class Settings(BaseSettings):
     data_folder: Path | None = Field(default=None, validation_alias="QBO_SYNC_DATA")
     client_id: str | None = Field(default=None, validation_alias="QBO_CLIENT_ID")
     client_secret: SecretStr | None = Field(default=None, validation_alias="QBO_CLIENT_SECRET")
-    environment: str = Field(
-        default="production", validation_alias="QBO_ENVIRONMENT", pattern="^(production|sandbox)$"
+    environment: Literal["production", "sandbox"] = Field(
+        default="production", validation_alias="QBO_ENVIRONMENT"
     )
     api_base_url: str | None = Field(default=None, validation_alias="QBO_API_BASE_URL")
     oauth_token_url: str = Field(default=_TOKEN_URL, validation_alias="QBO_OAUTH_TOKEN_URL")
@@ -45,12 +46,14 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(default=None, validation_alias="QBO_SYNC_SECRET_KEY")
     batches: bool = Field(default=True, validation_alias="QBO_SYNC_BATCHES")
 
+    def api_base(self) -> str:
+        """Where QuickBooks' API is, up to and including `/v3/company`."""
+        return (self.api_base_url or f"{_HOSTS[self.environment]}/v3/company").rstrip("/")
+
     def quickbooks(self) -> QuickBooksSettings:
         """Where QuickBooks is. Raises MissingSettingError without the app's credentials."""
         return QuickBooksSettings(
-            api_base_url=(self.api_base_url or f"{_HOSTS[self.environment]}/v3/company").rstrip(
-                "/"
-            ),
+            api_base_url=self.api_base(),
             token_url=self.oauth_token_url,
             client_id=_needed(self.client_id, "QBO_CLIENT_ID", "the Intuit app's client id"),
             client_secret=_needed(

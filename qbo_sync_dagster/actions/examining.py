@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy.exc import OperationalError
@@ -21,6 +22,7 @@ from qbo_sync_dagster.sync.engine import SyncEngine
 
 # Asks what does not depend on a tenant, where no company is connected yet.
 _NO_TENANT = "00000000-0000-0000-0000-000000000000"
+_NOBODYS = "AlgaPSA"
 
 
 class Verdict(StrEnum):
@@ -77,7 +79,7 @@ def _ledger_sentence(error: LedgerError | OperationalError) -> str:
 def _algapsa(engine: SyncEngine, companies: Sequence[Connection]) -> Iterator[Finding]:
     zones = {company.tenant: company.time_zone for company in companies} or {_NO_TENANT: "UTC"}
     for tenant, time_zone in zones.items():
-        subject = "AlgaPSA" if tenant == _NO_TENANT else f"AlgaPSA, tenant {tenant}"
+        subject = _NOBODYS if tenant == _NO_TENANT else f"AlgaPSA, tenant {tenant}"
         yield from _tenant(AlgaPsa(engine.algapsa, tenant, time_zone), engine, subject)
 
 
@@ -85,21 +87,26 @@ def _tenant(gateway: AlgaPsa, engine: SyncEngine, subject: str) -> Iterator[Find
     try:
         problems = [
             problem
-            for problem in gateway.preflight(engine.now())
-            if problem.code is not PreflightCode.UNKNOWN_TENANT or subject != "AlgaPSA"
+            for problem in gateway.preflight(_server_now(engine))
+            if problem.code is not PreflightCode.UNKNOWN_TENANT or subject != _NOBODYS
         ]
         edition = gateway.edition()
     except AlgaPsaError as error:
         yield Finding(subject, Verdict.PROBLEM, str(error))
-        return
-    except OperationalError as error:
-        yield Finding(subject, Verdict.PROBLEM, "Not asked: " + _ledger_sentence(error))
         return
     for problem in problems:
         verdict = Verdict.PROBLEM if problem.is_fatal else Verdict.NOTE
         yield Finding(subject, verdict, problem.message)
     if not problems:
         yield Finding(subject, Verdict.GOOD, f"AlgaPSA ({edition.title()} Edition) is ready.")
+
+
+def _server_now(engine: SyncEngine) -> datetime:
+    """The ledger server's clock; this machine's while that cannot be asked."""
+    try:
+        return engine.clock.server_now()
+    except OperationalError:
+        return datetime.now(UTC)
 
 
 def _quickbooks(engine: SyncEngine, company: Connection) -> Finding:

@@ -94,7 +94,7 @@ def _row(line: int, cells: list[str]) -> LinkRow:
         cells = cells[:-1]
     if len(cells) != len(HEADER):
         raise ActionRefusedError(
-            f"it has {len(cells)} columns instead of {len(HEADER)}: {', '.join(HEADER)}."
+            f"its number of columns is {len(cells)} instead of {len(HEADER)}: {', '.join(HEADER)}."
         )
     kind = cells[0].lower().replace(" ", "_").replace("-", "_")
     if kind not in KINDS:

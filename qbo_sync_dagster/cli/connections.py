@@ -11,22 +11,20 @@ import typer
 
 from qbo_sync_dagster.actions import connecting, values
 from qbo_sync_dagster.cli.errors import CommandError
-from qbo_sync_dagster.cli.failures import SentenceGroup
+from qbo_sync_dagster.cli.failures import command_group
 from qbo_sync_dagster.cli.opening import opened_ledger, read_settings
 from qbo_sync_dagster.cli.output import (
     JsonFlag,
-    add_row,
     answer,
+    answer_block,
     answer_json,
-    answer_table,
-    new_table,
     remark,
 )
 from qbo_sync_dagster.ledger import connections
 from qbo_sync_dagster.ledger.connections import Connection
 from qbo_sync_dagster.ledger.tokens import TokenCipher
 
-app = typer.Typer(cls=SentenceGroup, no_args_is_help=True, help="Connected QuickBooks companies.")
+app = command_group("connections", "Connected QuickBooks companies.")
 
 _TOKEN_VARIABLE = "QBO_REFRESH_TOKEN"  # noqa: S105 - the name of a variable
 _COLUMNS = {
@@ -50,7 +48,7 @@ def add(
     time_zone: Annotated[str, typer.Option(help="The books' time zone: America/New_York.")],
     go_live: Annotated[
         str | None,
-        typer.Option(help="First day whose documents are sent: 2026-01-31.  [default: today]"),
+        typer.Option(help="First day whose documents are sent: 2026-01-31; today without it."),
     ] = None,
     token_file: Annotated[
         Path | None,
@@ -89,11 +87,21 @@ def list_companies(as_json: JsonFlag = False) -> None:
     elif not companies:
         answer("No QuickBooks company is connected yet.")
     else:
-        table = new_table("company", "realm", "name", "state", "auto-sync", "default", "go-live")
-        for each in companies:
-            cells = (each.company, each.realm, each.company_name, each.state, each.auto_sync)
-            add_row(table, *cells, "yes" if each.is_default else "", each.go_live_date)
-        answer_table(table)
+        for company in companies:
+            _show(company)
+
+
+def _show(company: Connection) -> None:
+    auto_sync = "on" if company.auto_sync else "off"
+    rows = {
+        "name": company.company_name,
+        "realm": company.realm,
+        "tenant": company.tenant,
+        "state": f"{company.state}, auto-sync {auto_sync}",
+        "books": f"{company.time_zone}, live since {company.go_live_date}",
+        "default": "company of this tenant" if company.is_default else None,
+    }
+    answer_block(company.company, rows)
 
 
 def _refresh_token(token_file: Path | None) -> str:

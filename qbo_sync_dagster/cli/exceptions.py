@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from qbo_sync_dagster.cli.opening import opened_ledger
-from qbo_sync_dagster.cli.output import JsonFlag, answer, answer_json
+from qbo_sync_dagster.cli.opening import opened_ledger, read_settings
+from qbo_sync_dagster.cli.output import JsonFlag, answer, answer_block, answer_json
 from qbo_sync_dagster.cli.parameters import AnyCompany
 from qbo_sync_dagster.domain.money import format_minor
 from qbo_sync_dagster.ledger import connections
 from qbo_sync_dagster.ledger import exceptions as ledger_exceptions
 from qbo_sync_dagster.ledger.exceptions import StoredException
+from qbo_sync_dagster.panels import words
+from qbo_sync_dagster.panels.deep_links import quickbooks_app, view_in_quickbooks
 
 
 def exceptions(company: AnyCompany = None, as_json: JsonFlag = False) -> None:
@@ -22,37 +24,30 @@ def exceptions(company: AnyCompany = None, as_json: JsonFlag = False) -> None:
     if as_json:
         answer_json({"exceptions": [asdict(each) for each in listed]})
         return
+    app = quickbooks_app(read_settings().api_base())
     for each in listed:
-        _show(each, names[each.realm])
-    answer(_total(len(listed)))
+        _show(each, names[each.realm], app)
+    answer(f"{words.counted(len(listed), 'open exception')}." if listed else "No open exceptions.")
 
 
-def _show(exception: StoredException, company: str) -> None:
-    answer(f"{exception.number}  {exception.title}")
-    answer(f"   company   {company}, assigned to {exception.assignee}")
-    answer(f"   seen      {_seen(exception)}")
-    if exception.records:
-        answer(f"   about     {', '.join(_record(each) for each in exception.records)}")
-    if exception.amounts:
-        pairs = (f"{name} {format_minor(minor)}" for name, minor in exception.amounts.items())
-        answer(f"   amounts   {', '.join(pairs)}")
-    answer(f"   happened  {exception.what_happened}")
-    answer(f"   cure      {exception.how_to_resolve}")
-    answer("")
+def _show(exception: StoredException, company: str, app: str | None) -> None:
+    amounts = (f"{name} {format_minor(minor)}" for name, minor in exception.amounts.items())
+    times = words.counted(exception.count, "time")
+    first, last = words.instant(exception.first_seen), words.instant(exception.last_seen)
+    rows: dict[str, str | None] = {
+        "company": company,
+        "happened": exception.what_happened,
+        "cure": exception.how_to_resolve,
+        "amounts": ", ".join(amounts) or None,
+        "seen": f"{times}, first {first}, last {last}",
+        "assigned": exception.assignee,
+    }
+    rows |= {f"record {n}": _record(each, app) for n, each in enumerate(exception.records, 1)}
+    answer_block(f"{exception.number}  {exception.title}", rows)
 
 
-def _seen(exception: StoredException) -> str:
-    first, last = exception.first_seen, exception.last_seen
-    times = "once" if exception.count == 1 else f"{exception.count} times"
-    return f"{times}, first {first:%Y-%m-%d %H:%M}, last {last:%Y-%m-%d %H:%M} UTC"
-
-
-def _record(record: dict[str, str]) -> str:
-    side = "QuickBooks" if record.get("side") == "quickbooks" else "AlgaPSA"
-    return f"{side} {record.get('kind', 'record')} {record.get('label') or record.get('id')}"
-
-
-def _total(count: int) -> str:
-    if count == 0:
-        return "No open exceptions."
-    return "1 open exception." if count == 1 else f"{count} open exceptions."
+def _record(record: dict[str, str], app: str | None) -> str:
+    in_quickbooks = record["side"] == "quickbooks"
+    url = view_in_quickbooks(app, record["kind"], record["id"]) if in_quickbooks else None
+    told = f"{record['label']} in {'QuickBooks' if in_quickbooks else 'AlgaPSA'}"
+    return f"{told}, {url}" if url else told

@@ -54,6 +54,19 @@ class SentenceGroup(TyperGroup):
         raise typer.Exit(1)
 
 
+def command_group(name: str, purpose: str) -> typer.Typer:
+    """A named group of commands that end like that."""
+    return typer.Typer(
+        name=name,
+        help=purpose,
+        cls=SentenceGroup,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+    )
+
+
 def sentences(error: Exception) -> list[str]:
     """What happened and what to do, scrubbed of anything secret."""
     return [scrub(sentence) for sentence in _told(error)]
@@ -78,7 +91,7 @@ def _told(error: Exception) -> list[str]:
 
 def _bad_setting(detail: ErrorDetails) -> str:
     name = ".".join(str(part) for part in detail["loc"])
-    return f"The setting {name} does not hold: {detail['msg']}."
+    return f"The setting {name} can't be used: {detail['msg']}."
 
 
 def _database(error: SQLAlchemyError) -> str:

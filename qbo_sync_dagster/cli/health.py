@@ -9,13 +9,14 @@ from qbo_sync_dagster.cli.output import (
     JsonFlag,
     add_row,
     answer,
+    answer_block,
     answer_json,
     answer_table,
     new_table,
-    readable,
 )
 from qbo_sync_dagster.cli.parameters import AnyCompany
 from qbo_sync_dagster.ledger import connections
+from qbo_sync_dagster.panels import words
 from qbo_sync_dagster.sync.health import all_health, realm_health
 from qbo_sync_dagster.sync.outcome import SyncHealth
 
@@ -38,42 +39,37 @@ def health(company: AnyCompany = None, as_json: JsonFlag = False) -> None:
 
 
 def _show_one(panel: SyncHealth) -> None:
-    table = new_table("Sync Health", panel.company_name)
-    for name, value in _rows(panel):
-        add_row(table, name, value)
-    answer_table(table)
+    rows = {
+        "Last Sync Cycle": _last_cycle(panel, ", "),
+        "Pending ops": panel.pending,
+        "Errored ops": panel.errored,
+        "Drift": panel.drift,
+        "Open exceptions": panel.open_exceptions,
+        "Parked changes": panel.parked,
+        "Token expiry": panel.token_expires_at,
+        "Connection": panel.state,
+        "Auto-sync": panel.auto_sync,
+        "Next cycle": panel.next_cycle_at,
+        "Last success": panel.last_success_at,
+    }
+    answer_block(f"Sync Health of {panel.company_name}", rows)
 
 
-def _rows(panel: SyncHealth) -> list[tuple[str, object]]:
-    return [
-        ("Last Sync Cycle", _last_cycle(panel)),
-        ("Pending ops", panel.pending),
-        ("Errored ops", panel.errored),
-        ("Drift", panel.drift),
-        ("Open exceptions", panel.open_exceptions),
-        ("Parked changes", panel.parked),
-        ("Token expiry", panel.token_expires_at),
-        ("Connection", panel.state),
-        ("Auto-sync", panel.auto_sync),
-        ("Next cycle", panel.next_cycle_at),
-        ("Last success", panel.last_success_at),
-    ]
-
-
-def _last_cycle(panel: SyncHealth) -> str:
+def _last_cycle(panel: SyncHealth, joint: str) -> str:
     if panel.started_at is None:
         return "none yet"
-    at = readable(panel.finished_at or panel.started_at)
-    return "\n".join(filter(None, [f"{panel.outcome}, {at}", panel.summary, panel.problem]))
+    at = words.instant(panel.finished_at or panel.started_at)
+    return joint.join(filter(None, [panel.outcome, at, panel.summary, panel.problem]))
 
 
 def _show_all(panels: list[SyncHealth]) -> None:
     if not panels:
         answer("No QuickBooks company is connected yet. Run `qbo-sync connections add`.")
         return
-    names = ("pending", "errored", "drift", "exceptions", "auto-sync")
+    names = ("pending", "errored", "drift", "exceptions")
     table = new_table("company", "last cycle", *names)
+    table.columns[1].no_wrap = True
     for each in panels:
-        counts = (each.pending, each.errored, each.drift, each.open_exceptions, each.auto_sync)
-        add_row(table, each.company_name, _last_cycle(each), *counts)
+        counts = (each.pending, each.errored, each.drift, each.open_exceptions)
+        add_row(table, each.company_name, _last_cycle(each, "\n"), *counts)
     answer_table(table)

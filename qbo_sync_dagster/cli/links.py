@@ -10,16 +10,13 @@ import typer
 
 from qbo_sync_dagster.actions import linking
 from qbo_sync_dagster.cli.errors import CommandError
-from qbo_sync_dagster.cli.failures import SentenceGroup
+from qbo_sync_dagster.cli.failures import command_group
 from qbo_sync_dagster.cli.opening import opened_engine, opened_ledger
 from qbo_sync_dagster.cli.output import JsonFlag, answer, answer_json, working
 from qbo_sync_dagster.cli.parameters import Company
+from qbo_sync_dagster.panels import words
 
-app = typer.Typer(
-    cls=SentenceGroup,
-    no_args_is_help=True,
-    help="Links between AlgaPSA records and QuickBooks objects.",
-)
+app = command_group("links", "Links between AlgaPSA records and QuickBooks objects.")
 
 
 @app.command("import")
@@ -46,7 +43,7 @@ def import_(
         answer_json(imported)
         return
     answer(
-        f"{imported.added} links made, {imported.replaced} corrected, "
+        f"{words.counted(imported.added, 'link')} made, {imported.replaced} corrected, "
         f"{imported.unchanged} stood already."
     )
 
@@ -63,7 +60,7 @@ def export(
         sys.stdout.write(text)
     else:
         file.write_text(text, encoding="utf-8")
-        answer(f"{text.count(chr(10)) - 1} links written to {file}.")
+        answer(f"{words.counted(len(text.splitlines()) - 1, 'link')} written to {file}.")
 
 
 def _read(file: Path) -> str:

@@ -18,29 +18,22 @@ from qbo_sync_dagster.cli import (
     sandbox,
 )
 from qbo_sync_dagster.cli.demo import command as demo
-from qbo_sync_dagster.cli.failures import SentenceGroup
+from qbo_sync_dagster.cli.failures import command_group
 from qbo_sync_dagster.cli.output import answer
 from qbo_sync_dagster.quickbooks.redact import install_redaction
 
-app = typer.Typer(
-    name="qbo-sync",
-    cls=SentenceGroup,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Keeps AlgaPSA and QuickBooks Online in step, both ways.",
-)
+app = command_group("qbo-sync", "Keeps AlgaPSA and QuickBooks Online in step, both ways.")
 app.command()(demo.demo)
 app.command()(maintenance.migrate)
 app.command()(maintenance.doctor)
-app.add_typer(connections.app, name="connections")
-app.add_typer(links.app, name="links")
+app.add_typer(connections.app)
+app.add_typer(links.app)
 app.command()(configuration.configure)
 app.command()(cycles.cycle)
 app.command("sync-now")(cycles.sync_now)
 app.command()(health.health)
 app.command()(exceptions.exceptions)
-app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(sandbox.app)
 
 
 @app.callback(invoke_without_command=True)

@@ -7,16 +7,9 @@ import typer
 from qbo_sync_dagster.actions import examining
 from qbo_sync_dagster.actions.examining import Verdict
 from qbo_sync_dagster.cli.opening import opened_engine, opened_ledger
-from qbo_sync_dagster.cli.output import (
-    JsonFlag,
-    add_row,
-    answer,
-    answer_json,
-    answer_table,
-    working,
-)
-from qbo_sync_dagster.cli.output import new_table as table_of
+from qbo_sync_dagster.cli.output import JsonFlag, answer, answer_json, working
 from qbo_sync_dagster.ledger import migrate as migrations
+from qbo_sync_dagster.panels import words
 
 
 def migrate() -> None:
@@ -37,10 +30,12 @@ def doctor(as_json: JsonFlag = False) -> None:
     if as_json:
         answer_json({"healthy": problems == 0, "findings": findings})
     else:
-        table = table_of("subject", "", "finding")
         for finding in findings:
-            add_row(table, finding.subject, finding.verdict, finding.sentence)
-        answer_table(table)
-        answer("Everything is in place." if not problems else f"To mend: {problems}.")
+            answer(f"{finding.verdict:<8} {finding.subject}: {finding.sentence}")
+        answer(
+            "Everything is in place."
+            if not problems
+            else f"{words.counted(problems, 'problem')} to mend."
+        )
     if problems:
         raise typer.Exit(1)

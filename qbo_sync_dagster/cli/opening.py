@@ -46,7 +46,7 @@ def opened_engine(*, migrated: bool = True) -> Iterator[SyncEngine]:
 
 
 def _check_address(name: str, value: SecretStr | None) -> None:
-    example = "postgresql://user:password@host:5432/database"
+    example = "postgresql://user@host:5432/database"
     try:
         parsed = sa.make_url(value.get_secret_value()) if value else None
     except (ArgumentError, ValueError) as error:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from qbo_sync_dagster.panels import words
 
 JsonFlag = Annotated[
     bool, typer.Option("--json", help="Print JSON alone, for programs.", show_default=False)
@@ -58,9 +61,19 @@ def working(sentence: str) -> Iterator[None]:
         yield
 
 
+def answer_block(title: str, rows: Mapping[str, object]) -> None:
+    """A record as a heading and one named value a line; values that are None are left out."""
+    width = max((len(name) for name in rows), default=0)
+    _answers.print(Text(plain(title), style="bold"), soft_wrap=True)
+    for name, value in rows.items():
+        if value is not None:
+            answer(f"   {name:<{width}}   {readable(value)}")
+    answer("")
+
+
 def new_table(*columns: str, title: str | None = None) -> Table:
     """A table with these columns."""
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
@@ -78,7 +91,7 @@ def readable(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M} UTC"
+        return words.instant(value)
     return str(value)
 
 

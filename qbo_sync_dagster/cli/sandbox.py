@@ -14,13 +14,13 @@ from qbo_sync_dagster.cli.demo.ending import EndAskedError, orderly_end
 from qbo_sync_dagster.cli.demo.folder import data_folder, only_one
 from qbo_sync_dagster.cli.demo.services import chosen_port
 from qbo_sync_dagster.cli.errors import CommandError
-from qbo_sync_dagster.cli.failures import SentenceGroup
+from qbo_sync_dagster.cli.failures import command_group
 from qbo_sync_dagster.cli.output import JsonFlag, answer, answer_json, remark, working
 from qbo_sync_dagster.sandbox import postgres
 from qbo_sync_dagster.sandbox.quickbooks.control import CLIENT_ID, CLIENT_SECRET
 from qbo_sync_dagster.sandbox.quickbooks.process import SandboxProcess
 
-app = typer.Typer(cls=SentenceGroup, no_args_is_help=True, help="A local QuickBooks Online.")
+app = command_group("sandbox", "A local QuickBooks Online.")
 
 _FIRST_COMPANY = "Northwind IT"
 _CHECK_SECONDS = 2.0

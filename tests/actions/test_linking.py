@@ -98,7 +98,7 @@ def test_one_bad_line_leaves_nothing_linked_and_every_fault_is_named_with_its_li
         "Line 3: 'vendor' is no kind of link: client, service, tax_region, payment_term, invoice.",
         "Line 5: the client 'Quarry Lane' is not an AlgaPSA id. It looks like "
         "3f2b8c1e-0d4a-4c57-9a68-1b2c3d4e5f60.",
-        "Line 7: it has 2 columns instead of 3: kind, algapsa_id, quickbooks_id.",
+        "Line 7: its number of columns is 2 instead of 3: kind, algapsa_id, quickbooks_id.",
         "Line 8: the object '' is not a QuickBooks id.",
         f"Line 6: client {client} is in line 2 already.",
     )

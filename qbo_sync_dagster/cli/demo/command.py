@@ -13,7 +13,7 @@ import typer
 from qbo_sync_dagster.actions.sync_requests import request_sync_now
 from qbo_sync_dagster.cli.cycles import company_row, run_shown
 from qbo_sync_dagster.cli.demo.ending import EndAskedError, orderly_end
-from qbo_sync_dagster.cli.demo.folder import data_folder, only_one
+from qbo_sync_dagster.cli.demo.folder import data_folder, only_one, write_settings
 from qbo_sync_dagster.cli.demo.services import (
     HOST,
     Service,
@@ -48,12 +48,14 @@ def demo(
     ] = False,
     port: Annotated[
         int | None,
-        typer.Option(help="Port of the Dagster UI.  [default: 3000, or the next free one]"),
+        typer.Option(help="Port of the Dagster UI; 3000 or the next free one without it."),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Run everything on this machine: a demo AlgaPSA, a sandbox QuickBooks with two companies, the
-    sync between them, and Dagster's UI. Its data is kept for the next start.
+    """Run everything on this machine, with invented data.
+
+    That is an AlgaPSA, a sandbox QuickBooks with two companies, the sync between them, and
+    Dagster's UI. The data is kept for the next start.
     """
     with _ended_in_order(), only_one(folder := data_folder("demo"), "demo"):
         remark(f"The demo's data is in {folder}.")
@@ -101,6 +103,7 @@ def _tell_ends(ends: Sequence[CycleEnd], *, as_json: bool) -> None:
 
 def _serve(stack: DemoStack, port: int, *, as_json: bool) -> None:
     companies = _request_cycles(stack)
+    write_settings(stack.folder, stack.environment())
     with running_services(stack.environment(), port) as services:
         _announce(stack, port, companies, as_json=as_json)
         with suppress(EndAskedError):
@@ -129,6 +132,7 @@ def _announce(
     answer(
         "Their first cycles start by themselves; a bookkeeper records a payment every 2 minutes."
     )
+    answer(f"For `qbo-sync` in another terminal: . {stack.folder / 'settings.sh'}")
     answer("Ctrl-C ends everything. The data is kept.")
 
 

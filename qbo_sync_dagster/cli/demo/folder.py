@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import date, datetime
@@ -62,6 +63,15 @@ def secret_key(folder: Path) -> str:
         with os.fdopen(handle, "w") as file:
             file.write(Fernet.generate_key().decode())
     return path.read_text().strip()
+
+
+def write_settings(folder: Path, environment: Mapping[str, str]) -> Path:
+    """A file for a shell to read (`. FILE`), after which any command talks to the demo."""
+    path = folder / "settings.sh"
+    path.touch(mode=0o600)
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    path.write_text("\n".join([*lines, ""]))
+    return path
 
 
 def today() -> date:
