@@ -81,9 +81,10 @@ def first_break(connection: sa.Connection, realm: str) -> int | None:
             return expected
         digest, expected = row["digest"], expected + 1
     head = connection.execute(
-        sa.select(audit_heads.c.sequence).where(audit_heads.c.realm == realm)
-    ).scalar_one_or_none()
-    return expected if (head or 0) != expected - 1 else None
+        sa.select(audit_heads.c.sequence, audit_heads.c.digest).where(audit_heads.c.realm == realm)
+    ).one_or_none()
+    ends_here = tuple(head) == (expected - 1, digest) if head else expected == 1
+    return None if ends_here else expected
 
 
 def _row(realm: str, sequence: int, effect: Effect) -> dict[str, Any]:

@@ -19,7 +19,7 @@ _SESSION_OPTIONS = "-c idle_in_transaction_session_timeout=30000 -c timezone=UTC
 def create_ledger_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
     """An engine on the ledger database at `url`, UTC sessions, pre-pinged."""
     parsed = sa.make_url(url)
-    if parsed.drivername == "postgresql":
+    if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg2")
     given = parsed.query.get("options", "")
     options = " ".join([_SESSION_OPTIONS, given if isinstance(given, str) else " ".join(given)])

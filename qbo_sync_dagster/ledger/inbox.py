@@ -94,23 +94,12 @@ def refresh(connection: sa.Connection, realm: str, objects: Sequence[Delivered])
 
 def supersede(connection: sa.Connection, realm: str) -> int:
     """Mark unsettled changes as known where a newer version of the object is in the inbox."""
-    newer = inbound_changes.alias("newer")
-    newest_wins = sa.or_(
-        newer.c.deleted & ~inbound_changes.c.deleted,
-        (newer.c.deleted == inbound_changes.c.deleted)
-        & (newer.c.version > inbound_changes.c.version),
-    )
     result = connection.execute(
         sa.update(inbound_changes)
         .where(
             inbound_changes.c.realm == realm,
             inbound_changes.c.state.in_(UNSETTLED),
-            sa.exists().where(
-                newer.c.realm == inbound_changes.c.realm,
-                newer.c.entity == inbound_changes.c.entity,
-                newer.c.object_id == inbound_changes.c.object_id,
-                newest_wins,
-            ),
+            _has_newer(),
         )
         .values(state="known", settled_at=sa.text("ledger_now()"))
     )
@@ -174,20 +163,29 @@ def count_parked(connection: sa.Connection, realm: str) -> int:
 
 def prune(connection: sa.Connection, before: datetime) -> int:
     """Drop settled changes older than `before`, never the newest version of an object."""
-    newer = inbound_changes.alias("newer")
     result = connection.execute(
         sa.delete(inbound_changes).where(
             inbound_changes.c.settled_at < before,
             inbound_changes.c.state.in_(["applied", "known", "foreign"]),
-            sa.exists().where(
-                newer.c.realm == inbound_changes.c.realm,
-                newer.c.entity == inbound_changes.c.entity,
-                newer.c.object_id == inbound_changes.c.object_id,
-                newer.c.change_id > inbound_changes.c.change_id,
-            ),
+            _has_newer(),
         )
     )
     return result.rowcount
+
+
+def _has_newer() -> sa.ColumnElement[bool]:
+    """By version, not by arrival: an older one may come last, and a deletion is always last."""
+    newer = inbound_changes.alias("newer")
+    return sa.exists().where(
+        newer.c.realm == inbound_changes.c.realm,
+        newer.c.entity == inbound_changes.c.entity,
+        newer.c.object_id == inbound_changes.c.object_id,
+        sa.or_(
+            newer.c.deleted & ~inbound_changes.c.deleted,
+            (newer.c.deleted == inbound_changes.c.deleted)
+            & (newer.c.version > inbound_changes.c.version),
+        ),
+    )
 
 
 def _changes(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Change]:
