@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
+from dagster._core.instance.ref import InstanceRef
 
 from qbo_sync_dagster.ledger import connections, cycles, migrate
 from qbo_sync_dagster.ledger.connections import Connection, NewConnection
@@ -91,7 +94,32 @@ def ledger(
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def dagster_template(postgres_server: EmbeddedServer) -> Iterator[str]:
+    name = f"test_{os.getpid()}_{uuid.uuid4().hex[:8]}_dagster"
+    url = postgres_server.create_database(name)
+    with tempfile.TemporaryDirectory() as folder, _instance_on(url, folder):
+        pass
+    yield name
+    postgres_server.drop_database(name)
+
+
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}}) as instance:
+def postgres_instance(
+    dagster_template: str, fresh_database: Callable[..., str], tmp_path: Path
+) -> Iterator[dg.DagsterInstance]:
+    """An instance whose history is in PostgreSQL, as in production."""
+    with _instance_on(fresh_database(template=dagster_template), str(tmp_path)) as instance:
         yield instance
+
+
+def _instance_on(url: str, folder: str) -> dg.DagsterInstance:
+    settings = {
+        "storage": {"postgres": {"postgres_url": url}},
+        "telemetry": {"enabled": False},
+        "compute_logs": {
+            "module": "dagster._core.storage.noop_compute_log_manager",
+            "class": "NoOpComputeLogManager",
+        },
+    }
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(folder, overrides=settings))
