@@ -115,6 +115,17 @@ def ids(connection: sa.Connection, realm: str, kind: str) -> dict[str, str]:
     return dict(rows.tuples().all())
 
 
+def payments_shown(connection: sa.Connection, realm: str) -> set[str]:
+    """QuickBooks ids of the payments that the live linked invoices showed last."""
+    shown = sa.func.jsonb_array_elements_text(links.c.payment_ids)
+    rows = connection.execute(
+        sa.select(shown).where(
+            links.c.realm == realm, links.c.kind == "invoice", links.c.state == "live"
+        )
+    )
+    return set(rows.scalars())
+
+
 def ever_linked(connection: sa.Connection, tenant_realms: Collection[str]) -> set[str]:
     """AlgaPSA ids of every invoice that has, or had and accepted the loss of, an object."""
     rows = connection.execute(

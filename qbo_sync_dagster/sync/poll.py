@@ -65,12 +65,15 @@ def _swept(ctx: CycleContext, since: datetime, asked_at: datetime, reason: str) 
 
 
 def _vanished(ctx: CycleContext, seen: set[tuple[str, str]]) -> list[RawObject]:
-    """A deletion for each linked or parked object that QuickBooks no longer returns."""
+    """A deletion for each linked, applied or parked object that QuickBooks no longer returns."""
     gone: list[RawObject] = []
     for entity, kind in _KIND_OF.items():
         with ctx.reading() as connection:
             known = set(links.by_quickbooks_id(connection, ctx.realm, kind))
             waiting = inbox.unsettled(connection, ctx.realm, entity)
+            if entity == "Payment":
+                # Born there, they have no link of their own, but what they paid has.
+                known |= links.payments_shown(connection, ctx.realm)
         known |= {change.object_id for change in waiting if _is_real(change)}
         unseen = sorted(item for item in known if (entity, item) not in seen)
         if unseen:
