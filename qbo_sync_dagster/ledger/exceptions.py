@@ -43,9 +43,15 @@ class StoredException:
 def raise_all(connection: sa.Connection, realm: str, raised: Sequence[ExceptionRecord]) -> int:
     """Open or refresh exceptions; returns how many were not open before.
 
-    A repeat counts up. One that staff dismissed for this very version stays dismissed.
+    A repeat counts up. One that staff dismissed for this very version stays dismissed, and one
+    that is open for another version of that record is closed: it no longer stands.
     """
-    fresh = _not_dismissed(connection, realm, raised)
+    dismissed = dismissed_versions(connection, realm, {record.kind for record in raised})
+    judged = [record for record in raised if _key(record) in dismissed]
+    for record in judged:
+        reason = "The record is as it was when this was dismissed."
+        resolve(connection, realm, [record.kind], [record.record], reason)
+    fresh = [record for record in raised if _key(record) not in dismissed]
     if not fresh:
         return 0
     assignee = connection.execute(
@@ -130,15 +136,8 @@ def count_open(connection: sa.Connection, realm: str) -> int:
     return count
 
 
-def _not_dismissed(
-    connection: sa.Connection, realm: str, raised: Sequence[ExceptionRecord]
-) -> list[ExceptionRecord]:
-    dismissed = dismissed_versions(connection, realm, {record.kind for record in raised})
-    return [
-        record
-        for record in raised
-        if (str(record.kind), record.record, record.version) not in dismissed
-    ]
+def _key(record: ExceptionRecord) -> tuple[str, str, str]:
+    return str(record.kind), record.record, record.version
 
 
 def _told(record: ExceptionRecord) -> dict[str, Any]:
