@@ -92,7 +92,7 @@ SETTINGS: Mapping[str, Setting] = {
             "default-item",
             "default_item",
             _optional_id("default-item"),
-            "QuickBooks id of the item for lines whose service has no link.",
+            "QuickBooks id of the item for charges without a service.",
         ),
         Setting(
             "customer-creation",

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from sqlalchemy.exc import OperationalError
 
+from qbo_sync_dagster.actions.naming import quickbooks_client
 from qbo_sync_dagster.algapsa.errors import AlgaPsaError
 from qbo_sync_dagster.algapsa.gateway import AlgaPsa
 from qbo_sync_dagster.algapsa.preflight import PreflightCode
@@ -16,7 +17,6 @@ from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.ledger import connections, migrate, tokens
 from qbo_sync_dagster.ledger.connections import Connection
 from qbo_sync_dagster.ledger.errors import LedgerError
-from qbo_sync_dagster.quickbooks.client import QuickBooksClient
 from qbo_sync_dagster.quickbooks.errors import QuickBooksError
 from qbo_sync_dagster.sync.engine import SyncEngine
 
@@ -111,17 +111,8 @@ def _server_now(engine: SyncEngine) -> datetime:
 
 def _quickbooks(engine: SyncEngine, company: Connection) -> Finding:
     subject = f"QuickBooks, {company.company}"
-    client = QuickBooksClient(
-        engine.config.quickbooks,
-        engine.tokens,
-        company.realm,
-        http=engine.http,
-        pace=engine.pacer(company.realm),
-        clock=engine.monotonic,
-        sleep=engine.sleep,
-    )
     try:
-        name = client.company_info().name
+        name = quickbooks_client(engine, company.realm).company_info().name
     except (QuickBooksError, LedgerError, DomainError) as error:
         return Finding(subject, Verdict.PROBLEM, str(error))
     if company.state != "connected":

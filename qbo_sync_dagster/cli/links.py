@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from qbo_sync_dagster.actions import linking
+from qbo_sync_dagster.actions import linking, naming
 from qbo_sync_dagster.cli.errors import CommandError
 from qbo_sync_dagster.cli.failures import command_group
 from qbo_sync_dagster.cli.opening import opened_engine, opened_ledger
@@ -56,11 +56,30 @@ def export(
     """Write every link of a company as CSV, to a file or to standard output."""
     with opened_ledger() as ledger:
         text = linking.export_links(ledger, company)
+    _write(file, text, "link")
+
+
+@app.command("names")
+def names(
+    company: Company,
+    file: Annotated[Path | None, typer.Argument(help="CSV file to write.")] = None,
+) -> None:
+    """Write ids and names of both sides as CSV, to see what to link.
+
+    Lists clients and customers, services and items, tax regions and codes, terms, and the accounts,
+    classes and departments that settings name.
+    """
+    with opened_engine() as engine, working("Asking both sides ..."):
+        text = naming.write_names(naming.named_records(engine, company))
+    _write(file, text, "record")
+
+
+def _write(file: Path | None, text: str, what: str) -> None:
     if file is None:
         sys.stdout.write(text)
-    else:
-        file.write_text(text, encoding="utf-8")
-        answer(f"{words.counted(len(text.splitlines()) - 1, 'link')} written to {file}.")
+        return
+    file.write_text(text, encoding="utf-8")
+    answer(f"{words.counted(text.count(chr(10)) - 1, what)} written to {file}.")
 
 
 def _read(file: Path) -> str:
