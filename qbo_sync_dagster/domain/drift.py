@@ -73,7 +73,8 @@ def changed_in_algapsa(
         references=_references(invoice_id, quickbooks_id, number),
         amounts={"QuickBooks total": shown.total_minor}
         | ({"AlgaPSA total": header.total_minor} if header else {}),
-        version=header.fingerprint + header.status if header else "deleted",
+        # Not the status: it moves with every payment, and the kind tells draft and void apart.
+        version=header.fingerprint if header else "deleted",
     )
 
 

@@ -102,14 +102,11 @@ def prepare_export(
         *_reference_problems(document, client, references),
         *_total_problems(document),
     ]
-    if problems:
+    if client is not None and customer is None:
+        problem = f'Client "{client.name}" is not linked to a QuickBooks customer: link it.'
+        return NotReady((*problems, problem), awaits_customer=not problems)
+    if problems or client is None or customer is None:
         return NotReady(tuple(problems))
-    if client is None or customer is None:
-        name = client.name if client else document.header.client_id
-        return NotReady(
-            (f'Client "{name}" is not linked to a QuickBooks customer: link it.',),
-            awaits_customer=client is not None,
-        )
     header = document.header
     rate = document.exchange_rate_basis_points
     return ExportDocument(
@@ -145,8 +142,9 @@ def _header_problems(document: Document) -> Iterator[str]:
         )
     if not document.charges:
         yield "It has no charges: QuickBooks needs at least one line."
-    if len(document.charges) > MOST_LINES:
-        yield f"It has {len(document.charges)} charges; QuickBooks takes {MOST_LINES}."
+    lines = sum(1 for charge in document.charges for _ in _parts(charge))
+    if lines > MOST_LINES:
+        yield f"It has {lines} lines; QuickBooks takes {MOST_LINES}: split the invoice."
 
 
 def _reference_problems(

@@ -1,0 +1,90 @@
+"""A create whose answer never came: adopted, awaited, sent once more, or left to a person."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from qbo_sync_dagster.domain.doubt import Evidence, Verdict, judge
+
+SENT = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+def after(**since: float) -> datetime:
+    return SENT + timedelta(**since)
+
+
+def verdict(**fields: Any) -> Verdict:
+    described: dict[str, Any] = {
+        "first_sent_at": SENT,
+        "sent_at": SENT,
+        "polled_at": after(minutes=15),
+        "own": (),
+        "suspects": 0,
+        "in_batch": False,
+        "batch_found": 0,
+    }
+    return judge(Evidence(**(described | fields)))
+
+
+def test_an_object_that_is_ours_is_adopted() -> None:
+    assert verdict(own=("145",)) is Verdict.ADOPT
+
+
+def test_an_object_that_is_ours_is_adopted_however_soon_or_late_it_is_seen() -> None:
+    assert verdict(own=("145",), polled_at=after(seconds=1)) is Verdict.ADOPT
+    assert verdict(own=("145",), polled_at=after(days=20)) is Verdict.ADOPT
+
+
+def test_two_objects_that_could_both_be_ours_are_left_to_a_person() -> None:
+    assert verdict(own=("145", "146")) is Verdict.ORPHAN
+
+
+def test_a_send_that_may_still_be_at_work_is_awaited() -> None:
+    assert verdict(polled_at=after(seconds=129)) is Verdict.WAIT
+    assert verdict(polled_at=after(seconds=130)) is Verdict.SEND_AGAIN
+
+
+def test_a_second_send_is_awaited_from_its_own_time() -> None:
+    again = {"sent_at": after(minutes=14), "polled_at": after(minutes=15)}
+
+    assert verdict(**again) is Verdict.WAIT
+
+
+def test_what_nothing_in_quickbooks_resembles_is_sent_once_more() -> None:
+    assert verdict() is Verdict.SEND_AGAIN
+
+
+@pytest.mark.parametrize("suspects", [1, 5])
+def test_a_suspect_forbids_a_second_send(suspects: int) -> None:
+    assert verdict(suspects=suspects) is Verdict.ORPHAN
+
+
+def test_up_to_twelve_hours_after_the_first_send_it_is_sent_again() -> None:
+    assert verdict(polled_at=after(hours=12)) is Verdict.SEND_AGAIN
+
+
+def test_later_than_twelve_hours_after_the_first_send_a_person_decides() -> None:
+    late = {"sent_at": after(hours=11), "polled_at": after(hours=12, seconds=1)}
+
+    assert verdict(**late) is Verdict.ORPHAN
+
+
+def test_a_batch_of_which_nothing_arrived_is_sent_again_as_it_was() -> None:
+    assert verdict(in_batch=True) is Verdict.SEND_AGAIN
+
+
+def test_the_missing_item_of_a_batch_that_arrived_in_part_becomes_a_new_attempt() -> None:
+    assert verdict(in_batch=True, batch_found=1) is Verdict.NEW_ATTEMPT
+
+
+def test_the_missing_item_of_a_batch_is_left_to_a_person_if_something_resembles_it() -> None:
+    assert verdict(in_batch=True, batch_found=1, suspects=1) is Verdict.ORPHAN
+
+
+def test_the_missing_item_of_a_batch_may_still_arrive() -> None:
+    soon = {"in_batch": True, "batch_found": 1, "polled_at": after(seconds=60)}
+
+    assert verdict(**soon) is Verdict.WAIT
