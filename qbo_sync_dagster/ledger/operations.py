@@ -138,11 +138,11 @@ def change(
 
 
 def bump(connection: sa.Connection, operation_id: int) -> None:
-    """Count a definite refusal: the next send is another attempt with another request id."""
+    """The next send is another attempt with another request id; this one cost nothing."""
     connection.execute(
         sa.update(operations)
         .where(operations.c.operation_id == operation_id)
-        .values(attempt=operations.c.attempt + 1, faults=operations.c.faults + 1)
+        .values(attempt=operations.c.attempt + 1)
     )
 
 

@@ -135,10 +135,16 @@ class CustomerLevel:
         )
 
     def refused(
-        self, connection: sa.Connection, operation: operations.Operation, error: FaultError
+        self,
+        connection: sa.Connection,
+        operation: operations.Operation,
+        error: FaultError,
+        *,
+        is_final: bool,
     ) -> bool:
         """Tell staff; a refused name is not tried again until something changes."""
-        name = self._clients[operation.record_id].name
-        record = customer_refused(operation.record_id, name, str(error))
-        exceptions.raise_all(connection, self._ctx.realm, [record])
+        if is_final:
+            name = self._clients[operation.record_id].name
+            record = customer_refused(operation.record_id, name, str(error))
+            exceptions.raise_all(connection, self._ctx.realm, [record])
         return False

@@ -248,7 +248,12 @@ class DocumentLevel:
         )
 
     def refused(
-        self, connection: sa.Connection, operation: operations.Operation, error: FaultError
+        self,
+        connection: sa.Connection,
+        operation: operations.Operation,
+        error: FaultError,
+        *,
+        is_final: bool,
     ) -> bool:
         """Tell people; a closed period and a taken number have states of their own."""
         header = self._headers[operation.record_id]
@@ -260,18 +265,19 @@ class DocumentLevel:
                 connection, operation, record, state="errored", code=adoption.DUPLICATE_NUMBER
             )
         else:
-            return self._refused_for_good(connection, operation, error)
+            if is_final:
+                self._refused_for_good(connection, operation, error)
+            return False
         operations.bump(connection, operation.operation_id)
         return True
 
     def _refused_for_good(
         self, connection: sa.Connection, operation: operations.Operation, error: FaultError
-    ) -> bool:
+    ) -> None:
         header = self._headers[operation.record_id]
         record = refused(header, str(error), error.intuit_tid)
         exceptions.raise_all(connection, self._ctx.realm, [record])
         operations.remember(connection, operation.operation_id, self._bodies[operation.record_id])
-        return False
 
 
 def look_up_numbers(ctx: CycleContext, numbers: Sequence[str]) -> dict[str, list[RawObject]]:

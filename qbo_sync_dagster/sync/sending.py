@@ -49,9 +49,17 @@ class Settler(Protocol):
         """The object exists: link it."""
 
     def refused(
-        self, connection: sa.Connection, operation: operations.Operation, error: FaultError
+        self,
+        connection: sa.Connection,
+        operation: operations.Operation,
+        error: FaultError,
+        *,
+        is_final: bool,
     ) -> bool:
-        """QuickBooks refused it: tell people. True if that decided the operation's state too."""
+        """QuickBooks refused it: tell people if that `is_final`.
+
+        True if that decided the operation's state too.
+        """
 
 
 @dataclass
@@ -257,14 +265,14 @@ def _refused(
         detail=str(error),
         intuit_tid=error.intuit_tid,
     )
-    if settler.refused(connection, operation, error):
-        return
     step = after_refusal(
         curable_by_retry=isinstance(error, RecordBusyError),
         faults=operation.faults + 1,
         request_id=request_id,
         now=ledger_now(connection),
     )
+    if settler.refused(connection, operation, error, is_final=step.state == "errored"):
+        return
     operations.change(
         connection,
         [operation.operation_id],
