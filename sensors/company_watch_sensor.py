@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 import sqlalchemy as sa
 
-from assets.companies import Overview, evaluation, events, overview
+from assets.companies import COMPANIES, Overview, evaluation, events, overview
 from assets.cycle import checked_on
 from qbo_sync_dagster.jobs.dagster_storage import forget_runless_check
 from qbo_sync_dagster.ledger import connections, cycle_history, cycles
@@ -48,6 +48,7 @@ class Memory:
 
 
 @dg.sensor(
+    target=dg.AssetSelection.assets(COMPANIES),
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Registers new companies, tells when a company has not been synced for too long, "

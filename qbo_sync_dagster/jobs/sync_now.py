@@ -36,7 +36,12 @@ def request_cycle(
     )
 
 
+# Shown in the Launchpad, so that there is a line to fill in instead of an empty page.
+_TO_FILL_IN = dg.RunConfig(ops={"request_cycle": SyncNow(company="company-to-sync")})
+
+
 @dg.job(
+    config=_TO_FILL_IN,
     description="Sync one company now instead of waiting for the next quarter of an hour. Works "
     "when auto-sync is off, too.",
 )

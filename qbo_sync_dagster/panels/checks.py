@@ -119,7 +119,7 @@ def queue_errored(health: SyncHealth) -> Verdict:
         return Verdict(Check.QUEUE_ERRORED, True, "Nothing failed.", figures=figures)
     told = (
         f"{words.counted(health.errored, 'change')} to QuickBooks failed for good. "
-        "`sync_exceptions` gives the cause of each."
+        "sync_exceptions gives the cause of each."
     )
     return Verdict(Check.QUEUE_ERRORED, False, told, figures=figures)
 
@@ -131,7 +131,7 @@ def open_exceptions(health: SyncHealth) -> Verdict:
         return Verdict(Check.OPEN_EXCEPTIONS, True, "None is open.", figures=figures)
     told = (
         f"{words.counted(health.open_exceptions, 'exception')} open. "
-        "`sync_exceptions` says what to do about each."
+        "sync_exceptions says what to do about each."
     )
     return Verdict(Check.OPEN_EXCEPTIONS, False, told, is_warning=True, figures=figures)
 

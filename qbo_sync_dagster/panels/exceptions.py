@@ -38,7 +38,7 @@ def _line(exception: StoredException) -> tuple[str | int, ...]:
     return (
         exception.number,
         exception.title,
-        shorten(", ".join(record["label"] for record in exception.records), 120),
+        shorten(", ".join(dict.fromkeys(record["label"] for record in exception.records)), 120),
         _amounts(exception.amounts),
         words.instant(exception.first_seen),
         exception.count,

@@ -160,7 +160,7 @@ def _posted(result: PostedOperations, reading: Reading) -> Panel:
 def _exceptions(result: SyncExceptions, reading: Reading) -> Panel:
     number = len(result.open)
     panel: Panel = {
-        "summary": f"{words.counted(number, 'open exception')}; `open_this` says what to do."
+        "summary": f"{words.counted(number, 'open exception')}; open_this says what to do."
         if number
         else "No open exceptions. Nothing needs your attention.",
         "open_exceptions": number,

@@ -28,7 +28,8 @@ def test_the_overview_shows_every_company_in_one_table(
     table = event.materialization.metadata["companies"]
     assert isinstance(table, dg.TableMetadataValue)
     assert [record.data["company"] for record in table.records] == ["Alder", "Birch"]
-    assert [record.data["last cycle"] for record in table.records] == ["succeeded", "none yet"]
+    cycles = [str(record.data["last cycle"]).split()[0] for record in table.records]
+    assert cycles == ["succeeded", "none"]
 
 
 def test_each_check_holds_over_all_companies(ledger: Ledger, instance: dg.DagsterInstance) -> None:

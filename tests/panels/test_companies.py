@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from qbo_sync_dagster.panels.companies import companies_panel
-from qbo_sync_dagster.panels.values import INLINE_CHARACTERS, Markdown, Table
+from qbo_sync_dagster.panels.values import Table
 from qbo_sync_dagster.sync.outcome import SyncHealth
 
 HealthOf = Callable[..., SyncHealth]
@@ -43,10 +43,27 @@ def test_no_company_says_how_to_connect_one(now: datetime) -> None:
     assert "qbo-sync connections add" in str(companies_panel([], now)["summary"])
 
 
-def test_the_short_table_shows_without_a_click(health_of: HealthOf, now: datetime) -> None:
-    companies = [health_of(company_name=f"Company {number} " + "x" * 60) for number in range(40)]
+def test_how_each_company_is_connected_stands_in_a_table_of_its_own(
+    health_of: HealthOf, now: datetime
+) -> None:
+    panel = companies_panel([health_of(auto_sync=False)], now)
 
-    panel = companies_panel(companies, now)["panel"]
+    assert panel["connections"] == Table(
+        ("company", "connection", "auto-sync", "token expiry", "last success"),
+        (
+            (
+                "Slate Bay IT",
+                "connected",
+                "off",
+                "2027-02-01 14:16 UTC (in 71 days)",
+                "2026-11-22 14:15 UTC",
+            ),
+        ),
+    )
 
-    assert isinstance(panel, Markdown)
-    assert len(panel.text) <= INLINE_CHARACTERS
+
+def test_no_line_is_wider_than_the_page(health_of: HealthOf, now: datetime) -> None:
+    table = companies_panel([health_of()], now)["companies"]
+
+    assert isinstance(table, Table)
+    assert len(table.columns) == 6

@@ -72,3 +72,12 @@ def test_table_cells_are_plain_text(exception_of: ExceptionOf) -> None:
         "2026-11-20 14:16 UTC",
         3,
     )
+
+
+def test_a_record_that_is_on_both_sides_is_named_once(exception_of: ExceptionOf) -> None:
+    records = [
+        {"side": side, "kind": "invoice", "id": "1", "label": "Invoice 1"}
+        for side in ("algapsa", "quickbooks")
+    ]
+
+    assert exceptions_table([exception_of(records=records)]).rows[0][2] == "Invoice 1"
