@@ -42,6 +42,7 @@ class Delivered:
 
 
 _ROWS_A_STATEMENT = 500
+_STORE = insert(inbound_changes).on_conflict_do_nothing().returning(inbound_changes.c.change_id)
 
 
 def receive(connection: sa.Connection, realm: str, objects: Sequence[Delivered]) -> int:
@@ -63,8 +64,7 @@ def receive(connection: sa.Connection, realm: str, objects: Sequence[Delivered])
             }
             for item in objects[start : start + _ROWS_A_STATEMENT]
         ]
-        result = connection.execute(insert(inbound_changes).values(rows).on_conflict_do_nothing())
-        stored += result.rowcount
+        stored += len(connection.execute(_STORE, rows).all())
     return stored
 
 

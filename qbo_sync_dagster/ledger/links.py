@@ -72,8 +72,8 @@ def add(connection: sa.Connection, realm: str, new: Sequence[NewLink]) -> None:
             "algapsa_id": link.algapsa_id,
             "quickbooks_id": link.quickbooks_id,
             "origin": link.origin,
-            "snapshot": link.snapshot if link.snapshot is not None else sa.null(),
-            "shown": link.shown or link.snapshot or sa.null(),
+            "snapshot": link.snapshot,
+            "shown": link.shown or link.snapshot,
             "fingerprint": link.fingerprint,
             "sync_token": link.sync_token,
             "payment_ids": list(link.payment_ids),
@@ -84,7 +84,7 @@ def add(connection: sa.Connection, realm: str, new: Sequence[NewLink]) -> None:
         for link in new
     ]
     try:
-        connection.execute(sa.insert(links).values(rows))
+        connection.execute(sa.insert(links), rows)
     except IntegrityError as error:
         raise DoubleLinkError(
             f"One of these {new[0].kind} records, or its QuickBooks object, is linked already."
@@ -137,10 +137,7 @@ def ever_linked(connection: sa.Connection, tenant_realms: Collection[str]) -> se
 
 
 def update(connection: sa.Connection, link_id: int, **values: object) -> None:
-    """Set columns of one link; a None for a JSON column becomes SQL null."""
-    for name in ("drift", "shown", "snapshot"):
-        if name in values and values[name] is None:
-            values[name] = sa.null()
+    """Set columns of one link."""
     connection.execute(sa.update(links).where(links.c.link_id == link_id).values(**values))
 
 
@@ -219,17 +216,8 @@ def set_home(
     wanted = sorted(set(invoice_ids))
     if not wanted:
         return set()
-    for start in range(0, len(wanted), 1000):
-        connection.execute(
-            insert(document_homes)
-            .values(
-                [
-                    {"tenant": tenant, "invoice_id": invoice_id, "realm": realm}
-                    for invoice_id in wanted[start : start + 1000]
-                ]
-            )
-            .on_conflict_do_nothing()
-        )
+    rows = [{"tenant": tenant, "invoice_id": invoice_id, "realm": realm} for invoice_id in wanted]
+    connection.execute(insert(document_homes).on_conflict_do_nothing(), rows)
     return {
         invoice_id
         for invoice_id, home in homes(connection, tenant, wanted).items()

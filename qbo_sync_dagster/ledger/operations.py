@@ -61,8 +61,9 @@ def queue(connection: sa.Connection, realm: str, new: Sequence[NewOperation]) ->
             }
             for item in chunk
         ]
-        result = connection.execute(insert(operations).values(rows).on_conflict_do_nothing())
-        queued += result.rowcount
+        statement = insert(operations).on_conflict_do_nothing()
+        made = connection.execute(statement.returning(operations.c.operation_id), rows)
+        queued += len(made.all())
     return queued
 
 

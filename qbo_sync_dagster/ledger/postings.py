@@ -119,6 +119,37 @@ def answer(
     return bool(result.rowcount)
 
 
+def carried_out(
+    connection: sa.Connection, realm: str, done: Sequence[tuple[str, str, str | None]]
+) -> None:
+    """Record the answer "done" for many at once: (request id, QuickBooks id, intuit_tid)."""
+    request_ids, quickbooks_ids, tids = zip(*done, strict=True)
+    told = (
+        sa.func.unnest(
+            *(
+                sa.literal(list(column), sa.ARRAY(sa.Text))
+                for column in (request_ids, quickbooks_ids, tids)
+            )
+        )
+        .table_valued("request_id", "quickbooks_id", "intuit_tid")
+        .render_derived(name="told")
+    )
+    connection.execute(
+        sa.update(postings)
+        .where(
+            postings.c.realm == realm,
+            postings.c.request_id == told.c.request_id,
+            postings.c.state == "sent",
+        )
+        .values(
+            state="done",
+            quickbooks_id=told.c.quickbooks_id,
+            intuit_tid=told.c.intuit_tid,
+            answered_at=sa.text("ledger_now()"),
+        )
+    )
+
+
 def unanswered(connection: sa.Connection, realm: str) -> list[Posting]:
     """Postings in doubt, oldest first."""
     own = [postings.c[name] for name in Posting.__slots__ if name in postings.c and name != "kind"]

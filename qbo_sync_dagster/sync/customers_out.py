@@ -9,13 +9,12 @@ import sqlalchemy as sa
 from qbo_sync_dagster.domain.algapsa_records import Client
 from qbo_sync_dagster.domain.export_problems import customer_refused
 from qbo_sync_dagster.ledger import exceptions, links, operations, postings
-from qbo_sync_dagster.quickbooks.answers import WriteAnswer
 from qbo_sync_dagster.quickbooks.bodies import customer_body
 from qbo_sync_dagster.quickbooks.errors import FaultError
 from qbo_sync_dagster.quickbooks.objects import Customer, parse_customer
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.customer_links import link_customer
-from qbo_sync_dagster.sync.sending import Outgoing
+from qbo_sync_dagster.sync.sending import Created, Outgoing
 
 NAME_TAKEN = "name taken"
 
@@ -118,21 +117,19 @@ class CustomerLevel:
         )
         return same and not self._look_up(names)
 
-    def done(
-        self, connection: sa.Connection, record_id: str, request_id: str, answer: WriteAnswer
-    ) -> None:
-        """Link the created customer."""
-        name = self._clients[record_id].name
-        link_customer(
-            connection,
-            self._ctx,
-            record_id,
-            answer.object.id,
-            name,
-            origin="exported",
-            request_id=request_id,
-            intuit_tid=answer.intuit_tid,
-        )
+    def done(self, connection: sa.Connection, created: Sequence[Created]) -> None:
+        """Link the created customers."""
+        for each in created:
+            link_customer(
+                connection,
+                self._ctx,
+                each.record_id,
+                each.answer.object.id,
+                self._clients[each.record_id].name,
+                origin="exported",
+                request_id=each.request_id,
+                intuit_tid=each.answer.intuit_tid,
+            )
 
     def refused(
         self,

@@ -20,7 +20,7 @@ from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.export import ExportDocument, NotReady, References, prepare_export
 from qbo_sync_dagster.domain.export_problems import not_ready, number_taken, refused
 from qbo_sync_dagster.ledger import exceptions, links, operations, postings
-from qbo_sync_dagster.quickbooks.answers import RawObject, WriteAnswer
+from qbo_sync_dagster.quickbooks.answers import RawObject
 from qbo_sync_dagster.quickbooks.bodies import invoice_body
 from qbo_sync_dagster.quickbooks.errors import (
     ClosedPeriodError,
@@ -32,7 +32,13 @@ from qbo_sync_dagster.quickbooks.wire import encode_body
 from qbo_sync_dagster.sync import adoption
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.digest import digest
-from qbo_sync_dagster.sync.sending import Outgoing
+from qbo_sync_dagster.sync.document_links import (
+    FoundDocument,
+    UnreadDocument,
+    link_documents,
+    link_unread,
+)
+from qbo_sync_dagster.sync.sending import Created, Outgoing
 from qbo_sync_dagster.sync.translate import document_view, identity
 
 NOT_READY = "not ready"
@@ -225,26 +231,28 @@ class DocumentLevel:
         self._bodies[header.invoice_id] = digest(body)
         return body
 
-    def done(
-        self, connection: sa.Connection, record_id: str, request_id: str, answer: WriteAnswer
-    ) -> None:
-        """Link the created invoice and compare its total."""
-        try:
-            invoice = parse_invoice(answer.object.payload)
-            view = document_view(invoice)
-        except DomainError:
-            # It exists; what it looks like is read in the next cycle.
-            adoption.link_unread(connection, self._ctx, record_id, answer.object.id, request_id)
-            return
-        adoption.link_document(
-            connection,
-            self._ctx,
-            self._headers[record_id],
-            invoice,
-            view,
-            origin="exported",
-            request_id=request_id,
-            intuit_tid=answer.intuit_tid,
+    def done(self, connection: sa.Connection, created: Sequence[Created]) -> None:
+        """Link the created invoices and compare their totals."""
+        found: list[FoundDocument] = []
+        unread: list[UnreadDocument] = []
+        for each in created:
+            try:
+                found.append(self._found(each))
+            except DomainError:
+                unread.append(
+                    UnreadDocument(each.record_id, each.answer.object.id, each.request_id)
+                )
+        link_documents(connection, self._ctx, found, origin="exported")
+        link_unread(connection, self._ctx, unread)
+
+    def _found(self, created: Created) -> FoundDocument:
+        invoice = parse_invoice(created.answer.object.payload)
+        return FoundDocument(
+            header=self._headers[created.record_id],
+            invoice=invoice,
+            view=document_view(invoice),
+            request_id=created.request_id,
+            intuit_tid=created.answer.intuit_tid,
         )
 
     def refused(

@@ -19,10 +19,10 @@ from qbo_sync_dagster.domain.identity import DocumentIdentity, Findings, find_do
 from qbo_sync_dagster.ledger import exceptions, links, operations, postings
 from qbo_sync_dagster.quickbooks.answers import RawObject
 from qbo_sync_dagster.quickbooks.objects import Invoice, parse_customer, parse_invoice
-from qbo_sync_dagster.sync import adoption
 from qbo_sync_dagster.sync.adoption import ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.customer_links import link_customer
+from qbo_sync_dagster.sync.document_links import FoundDocument, link_documents
 from qbo_sync_dagster.sync.poll import Polled
 from qbo_sync_dagster.sync.translate import document_view, sent_view
 
@@ -159,15 +159,8 @@ def _adopt(
         _orphan(ctx, connection, posting, Findings((object_id,), 0))
         return
     invoice, view = seen.invoices[object_id]
-    adoption.link_document(
-        connection,
-        ctx,
-        headers[0],
-        invoice,
-        view,
-        origin="adopted",
-        agreed=sent_view(posting.body, view),
-    )
+    found = FoundDocument(headers[0], invoice, view, agreed=sent_view(posting.body, view))
+    link_documents(connection, ctx, [found], origin="adopted")
     finish(connection, ctx, posting, object_id)
 
 

@@ -19,8 +19,8 @@ from qbo_sync_dagster.domain.totals import accepted_part
 from qbo_sync_dagster.ledger import exceptions, inbox, links
 from qbo_sync_dagster.quickbooks.answers import RawObject
 from qbo_sync_dagster.quickbooks.objects import parse_invoice
-from qbo_sync_dagster.sync import adoption
 from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.document_links import open_difference
 from qbo_sync_dagster.sync.translate import document_view, version
 
 _LINKS_A_TRANSACTION = 200
@@ -80,7 +80,9 @@ def _complete(
         accepted_minor=accepted_part(difference, ctx.connection.accepted_cents),
     )
     if view.state == LIVE:
-        adoption.raise_total_difference(connection, ctx, header, invoice.id, view.total_minor)
+        difference_record = open_difference(ctx, header, invoice.id, view.total_minor)
+        if difference_record:
+            exceptions.raise_all(connection, ctx.realm, [difference_record])
     inbox.reopen(connection, ctx.realm, "Payment", invoice.linked_payment_ids)
     exceptions.resolve(
         connection,

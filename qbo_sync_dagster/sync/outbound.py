@@ -16,8 +16,9 @@ from qbo_sync_dagster.domain.eligibility import (
     standing,
 )
 from qbo_sync_dagster.ledger import connections, exceptions, links, operations
-from qbo_sync_dagster.sync.adoption import DUPLICATE_NUMBER, EXPORT_KINDS, ORPHAN
+from qbo_sync_dagster.sync.adoption import DUPLICATE_NUMBER, ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.document_links import EXPORT_KINDS
 from qbo_sync_dagster.sync.outcome import OutboundOperations
 
 EXPORT = "export_invoice"

@@ -40,13 +40,20 @@ class Outgoing:
     identity: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A create that QuickBooks carried out for an AlgaPSA record."""
+
+    record_id: str
+    request_id: str
+    answer: WriteAnswer
+
+
 class Settler(Protocol):
     """What a level does with the answers, inside the transaction that records them."""
 
-    def done(
-        self, connection: sa.Connection, record_id: str, request_id: str, answer: WriteAnswer
-    ) -> None:
-        """The object exists: link it."""
+    def done(self, connection: sa.Connection, created: Sequence[Created]) -> None:
+        """The objects exist: link them."""
 
     def refused(
         self,
@@ -212,12 +219,12 @@ def _record(
     settler: Settler,
     sent: Sent,
 ) -> None:
+    done: list[tuple[_Letter, WriteAnswer]] = []
     with ctx.ledger() as connection:
         for letter in letters:
             answer = answers[letter.item_id]
             if isinstance(answer, WriteAnswer):
-                _done(ctx, connection, letter, answer, settler)
-                sent.done += 1
+                done.append((letter, answer))
             elif isinstance(answer, FaultError):
                 _refused(ctx, connection, letter, answer, settler)
                 sent.refused += 1
@@ -226,26 +233,30 @@ def _record(
             else:
                 _withheld(ctx, connection, letter, answer)
                 sent.stopped = sent.stopped or answer
-    ctx.tally.quickbooks_writes += sent.done
+        if done:
+            _done(ctx, connection, done, settler)
+    sent.done += len(done)
+    ctx.tally.quickbooks_writes += len(done)
 
 
 def _done(
     ctx: CycleContext,
     connection: sa.Connection,
-    letter: _Letter,
-    answer: WriteAnswer,
+    done: Sequence[tuple[_Letter, WriteAnswer]],
     settler: Settler,
 ) -> None:
-    postings.answer(
+    created = [
+        Created(letter.operation.record_id, letter.write.request_id, answer)
+        for letter, answer in done
+    ]
+    postings.carried_out(
         connection,
         ctx.realm,
-        letter.write.request_id,
-        "done",
-        quickbooks_id=answer.object.id,
-        intuit_tid=answer.intuit_tid,
+        [(each.request_id, each.answer.object.id, each.answer.intuit_tid) for each in created],
     )
-    operations.change(connection, [letter.operation.operation_id], "done")
-    settler.done(connection, letter.operation.record_id, letter.write.request_id, answer)
+    ids = [letter.operation.operation_id for letter, _ in done]
+    operations.change(connection, ids, "done")
+    settler.done(connection, created)
 
 
 def _refused(

@@ -1,0 +1,153 @@
+"""Linking documents to the invoices that were created or found for them, many at once.
+
+All of it happens in the caller's transaction, in a few statements however many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
+from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_view import DocumentView
+from qbo_sync_dagster.domain.exception_record import ExceptionRecord
+from qbo_sync_dagster.domain.totals import accepted_part, total_difference
+from qbo_sync_dagster.ledger import audit, exceptions, inbox, links
+from qbo_sync_dagster.quickbooks.objects import Invoice
+from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.translate import version
+
+EXPORT_KINDS = (
+    ExceptionKind.EXPORT_NOT_READY,
+    ExceptionKind.EXPORT_FAILING,
+    ExceptionKind.ALREADY_IN_QUICKBOOKS,
+    ExceptionKind.CLOSED_PERIOD,
+    ExceptionKind.ORPHAN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDocument:
+    """A document and its invoice in QuickBooks.
+
+    `agreed` is what was sent, where somebody may have edited the object before it was found; by
+    default it is what QuickBooks shows.
+    """
+
+    header: DocumentHeader
+    invoice: Invoice
+    view: DocumentView
+    agreed: DocumentView | None = None
+    request_id: str | None = None
+    intuit_tid: str | None = None
+
+    @property
+    def difference_minor(self) -> int:
+        """What QuickBooks' total exceeds AlgaPSA's by."""
+        return self.view.total_minor - self.header.total_minor
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadDocument:
+    """An invoice that was created but whose answer could not be read in full."""
+
+    invoice_id: str
+    quickbooks_id: str
+    request_id: str
+
+
+def link_documents(
+    connection: sa.Connection,
+    ctx: CycleContext,
+    found: Sequence[FoundDocument],
+    *,
+    origin: str,
+) -> None:
+    """Make the links of documents, compare the totals, and have their payments planned anew.
+
+    Raises DoubleLinkError if a document or its invoice is linked already.
+    """
+    if not found:
+        return
+    links.add(connection, ctx.realm, [_link(ctx, each, origin) for each in found])
+    audit.append(connection, ctx.realm, [_effect(each, origin) for each in found])
+    exceptions.resolve(
+        connection,
+        ctx.realm,
+        EXPORT_KINDS,
+        [f"invoice:{each.header.invoice_id}" for each in found],
+        "The invoice is in QuickBooks.",
+    )
+    differences = (
+        open_difference(ctx, each.header, each.invoice.id, each.view.total_minor) for each in found
+    )
+    exceptions.raise_all(connection, ctx.realm, [record for record in differences if record])
+    payments = [payment for each in found for payment in each.invoice.linked_payment_ids]
+    if payments:
+        inbox.reopen(connection, ctx.realm, "Payment", payments)
+
+
+def link_unread(
+    connection: sa.Connection, ctx: CycleContext, unread: Sequence[UnreadDocument]
+) -> None:
+    """Link what exists; what it looks like is read in the next cycle."""
+    links.add(
+        connection,
+        ctx.realm,
+        [
+            links.NewLink("invoice", each.invoice_id, each.quickbooks_id, "exported")
+            for each in unread
+        ],
+    )
+    effects = [
+        audit.Effect(
+            side="quickbooks",
+            effect="create invoice",
+            record=f"invoice:{each.invoice_id}",
+            after={"quickbooks_id": each.quickbooks_id},
+            request_id=each.request_id,
+        )
+        for each in unread
+    ]
+    audit.append(connection, ctx.realm, effects)
+
+
+def open_difference(
+    ctx: CycleContext, header: DocumentHeader, quickbooks_id: str, quickbooks_minor: int
+) -> ExceptionRecord | None:
+    """The exception for the difference of two totals; None without one, or if it is accepted."""
+    difference = quickbooks_minor - header.total_minor
+    if not difference or accepted_part(difference, ctx.connection.accepted_cents):
+        return None
+    return total_difference(header, quickbooks_id, quickbooks_minor)
+
+
+def _link(ctx: CycleContext, found: FoundDocument, origin: str) -> links.NewLink:
+    shown = found.view.as_json()
+    return links.NewLink(
+        kind="invoice",
+        algapsa_id=found.header.invoice_id,
+        quickbooks_id=found.invoice.id,
+        origin=origin,
+        snapshot=found.agreed.as_json() if found.agreed else shown,
+        shown=shown,
+        fingerprint=found.header.fingerprint,
+        sync_token=version(found.invoice.sync_token),
+        payment_ids=found.invoice.linked_payment_ids,
+        difference_minor=found.difference_minor,
+        accepted_minor=accepted_part(found.difference_minor, ctx.connection.accepted_cents),
+    )
+
+
+def _effect(found: FoundDocument, origin: str) -> audit.Effect:
+    return audit.Effect(
+        side="quickbooks" if origin == "exported" else "ledger",
+        effect="create invoice" if origin == "exported" else "adopt invoice",
+        record=f"invoice:{found.header.invoice_id}",
+        after={"quickbooks_id": found.invoice.id, "document": found.view.as_json()},
+        request_id=found.request_id,
+        intuit_tid=found.intuit_tid,
+    )
