@@ -59,7 +59,14 @@ def requeue_refused_numbers(connection: sa.Connection, realm: str) -> None:
         for operation in operations.open_ones(connection, realm, "export_invoice")
         if operation.state == "errored" and operation.reason_code == DUPLICATE_NUMBER
     ]
-    operations.change(connection, refused, "queued", more_attempts=1)
+    # Its exception stays open until the look-up, and nothing was sent: the attempt is still unused.
+    operations.change(
+        connection,
+        refused,
+        "queued",
+        reason="Its number is looked up again.",
+        reason_code=DUPLICATE_NUMBER,
+    )
 
 
 def _is_in_doubt(connection: sa.Connection, ctx: CycleContext, invoice_id: str) -> bool:
