@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from qbo_sync_dagster.domain.errors import MalformedObjectError
 from qbo_sync_dagster.ledger import connections
-from qbo_sync_dagster.quickbooks.errors import NoAnswerError, ThrottledError
+from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError, QuickBooksError
 from qbo_sync_dagster.sync.context import CycleContext
 
 _SERVES_FOR = timedelta(hours=24)
@@ -26,11 +26,14 @@ def posting_rules(ctx: CycleContext, *, may_read: bool) -> PostingRules | None:
     """The rules now, or those stored within 24 h where they cannot be read; else None.
 
     Without them nothing may be posted: a closed period could be written into.
+    Raises ConnectionDeadError.
     """
     if may_read:
         try:
             return _read(ctx)
-        except (NoAnswerError, ThrottledError, MalformedObjectError):
+        except ConnectionDeadError:
+            raise
+        except (QuickBooksError, MalformedObjectError):
             pass
     return _stored(ctx)
 

@@ -127,9 +127,9 @@ class World:
             ).scalar_one()
         return Books(invoice_id, number)
 
-    def finalize(self, invoice: Books) -> Books:
-        """Finalize a draft today."""
-        self.do(invoices.finalize_invoice, invoice.invoice_id, today=self.today)
+    def finalize(self, invoice: Books, day: date | None = None) -> Books:
+        """Finalize a draft, today unless another day is given."""
+        self.do(invoices.finalize_invoice, invoice.invoice_id, today=day or self.today)
         return invoice
 
     def invoice(self, cents: int = 10_000, **options: Any) -> Books:
@@ -217,7 +217,7 @@ class World:
     def stands(self) -> dict[tuple[str, str], tuple[str, str]]:
         """Token and open amount of every transaction in QuickBooks: equal means untouched."""
         return {
-            (entity, item["Id"]): (item["SyncToken"], str(item.get("Balance")))
+            (entity, str(item.get("Id"))): (str(item.get("SyncToken")), str(item.get("Balance")))
             for entity in ("Invoice", "Payment", "CreditMemo")
             for item in self.quickbooks.list(self.company.realm, entity)
         }
@@ -485,31 +485,34 @@ def utc(instant: datetime) -> datetime:
 
 
 @pytest.fixture
-def spoil(world: World, postgres_server: EmbeddedServer) -> Iterator[Callable[..., None]]:
+def spoil(
+    world: World, postgres_server: EmbeddedServer
+) -> Iterator[Callable[..., Callable[[], None]]]:
     """`spoil("Payment", id, Line=...)`: QuickBooks shows an object as its API would never make it.
 
     A value of None takes the field away. It is reported as changed now, or `at` an ISO time.
+    Calling what is returned brings the object back as it was, with its old token.
     """
     dsn = postgres_server.dsn(f"test_{os.getpid()}_sandbox")
     database = sa.create_engine(dsn.replace("postgresql://", "postgresql+psycopg2://"))
     row = "realm = :realm AND entity = :entity AND id = :id"
 
-    def spoil(entity: str, identity: str, *, at: str = "", **fields: Any) -> None:
-        key = {"realm": world.company.realm, "entity": entity, "id": identity}
+    def store(key: dict[str, str], body: str, at: str) -> None:
+        values = key | {"body": body, "at": at or world.quickbooks.now().isoformat()}
         with database.begin() as connection:
-            body = connection.execute(
-                sa.text(f"SELECT body FROM object WHERE {row}"), key
-            ).scalar_one()
-            changed = {**json.loads(body), **fields}
-            kept = {name: value for name, value in changed.items() if value is not None}
             connection.execute(
-                sa.text(f"UPDATE object SET body = :body, updated = :at WHERE {row}"),
-                key
-                | {
-                    "body": json.dumps(kept, default=float),
-                    "at": at or world.quickbooks.now().isoformat(),
-                },
+                sa.text(f"UPDATE object SET body = :body, updated = :at WHERE {row}"), values
             )
+
+    def spoil(entity: str, identity: str, *, at: str = "", **fields: Any) -> Callable[[], None]:
+        key = {"realm": world.company.realm, "entity": entity, "id": identity}
+        with database.connect() as connection:
+            query = sa.text(f"SELECT body FROM object WHERE {row}")
+            body = connection.execute(query, key).scalar_one()
+        changed = {**json.loads(body), **fields}
+        kept = {name: value for name, value in changed.items() if value is not None}
+        store(key, json.dumps(kept, default=float), at)
+        return lambda: store(key, body, at)
 
     yield spoil
     database.dispose()
