@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 
 from qbo_sync_dagster.ledger.tables import inbound_changes
 
@@ -48,24 +48,38 @@ _STORE = insert(inbound_changes).on_conflict_do_nothing().returning(inbound_chan
 def receive(connection: sa.Connection, realm: str, objects: Sequence[Delivered]) -> int:
     """Store what is new; returns how many versions were not known before.
 
-    The same version delivered again (polls overlap) is not stored again.
+    The same version delivered again (polls overlap) is not stored again, unless it is parked and
+    now reads otherwise: an answer that came damaged must not stand for the good one.
     """
+    # One statement can't meet the same row twice.
+    keyed = {(it.entity, it.object_id, it.version, it.deleted): it for it in objects}
+    rows = [_row(realm, item) for item in keyed.values()]
     stored = 0
-    for start in range(0, len(objects), _ROWS_A_STATEMENT):
-        rows = [
-            {
-                "realm": realm,
-                "entity": item.entity,
-                "object_id": item.object_id,
-                "version": item.version,
-                "deleted": item.deleted,
-                "updated_at": item.updated_at,
-                "payload": item.payload,
-            }
-            for item in objects[start : start + _ROWS_A_STATEMENT]
-        ]
-        stored += len(connection.execute(_STORE, rows).all())
+    for start in range(0, len(rows), _ROWS_A_STATEMENT):
+        stored += connection.execute(_store(rows[start : start + _ROWS_A_STATEMENT])).rowcount
     return stored
+
+
+def _row(realm: str, item: Delivered) -> dict[str, Any]:
+    return {
+        "realm": realm,
+        "entity": item.entity,
+        "object_id": item.object_id,
+        "version": item.version,
+        "deleted": item.deleted,
+        "updated_at": item.updated_at,
+        "payload": item.payload,
+    }
+
+
+def _store(rows: Sequence[dict[str, Any]]) -> Insert:
+    new = insert(inbound_changes).values(rows)
+    return new.on_conflict_do_update(
+        index_elements=["realm", "entity", "object_id", "version", "deleted"],
+        set_={"payload": new.excluded.payload, "state": "received", "settled_at": None},
+        where=(inbound_changes.c.state == "parked")
+        & (inbound_changes.c.payload != new.excluded.payload),
+    )
 
 
 def refresh(connection: sa.Connection, realm: str, objects: Sequence[Delivered]) -> int:

@@ -75,8 +75,8 @@ def load_payments(ctx: CycleContext) -> Intake:
         {invoice for invoice, number in numbers.items() if number in ours},
     )
     standing = ctx.algapsa.standing_payments(ctx.realm, [payment.payment_id for _, payment in read])
-    due, foreign = _recognised(ctx.realm, read, known, standing, found)
-    return Intake(_ordered(due, standing), tuple(foreign), tuple(unreadable), numbers)
+    due, foreign, absurd = _recognised(ctx.realm, read, known, standing, found)
+    return Intake(_ordered(due, standing), tuple(foreign), (*unreadable, *absurd), numbers)
 
 
 def _newest(changes: Iterable[inbox.Change]) -> list[inbox.Change]:
@@ -148,14 +148,18 @@ def _recognised(
     known: KnownRecords,
     standing: Mapping[str, Mapping[str, int]],
     found: _Links,
-) -> tuple[list[DuePayment], list[inbox.Change]]:
+) -> tuple[list[DuePayment], list[inbox.Change], list[tuple[inbox.Change, str]]]:
     gone = {payment.payment_id for _, payment in read if payment.gone}
     answered = {own for quickbooks_id, own in found.payments.items() if quickbooks_id not in gone}
-    due, foreign = [], []
+    due, foreign, absurd = [], [], []
     for change, payment in read:
         own = found.payments.get(payment.payment_id)
         stands = payment.payment_id in standing or own is not None
-        wanted = recognise(realm, payment, known, stands=stands)
+        try:
+            wanted = recognise(realm, payment, known, stands=stands)
+        except DomainError as error:
+            absurd.append((change, str(error)))
+            continue
         if wanted is None:
             foreign.append(change)
             continue
@@ -164,7 +168,7 @@ def _recognised(
         invoices = [found.invoices[each] for each in lines if each in found.invoices]
         decisions = _decisions(invoices, own, answered)
         due.append(DuePayment(change, wanted, frozenset(touched), decisions))
-    return due, foreign
+    return due, foreign, absurd
 
 
 def _decisions(
