@@ -16,7 +16,8 @@ from qbo_sync_dagster.actions.link_file import (
     write_link_file,
 )
 from qbo_sync_dagster.algapsa.gateway import AlgaPsa
-from qbo_sync_dagster.ledger import audit, connections, links
+from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.ledger import audit, connections, exceptions, links, operations
 from qbo_sync_dagster.ledger.connections import Connection
 from qbo_sync_dagster.ledger.links import Link
 from qbo_sync_dagster.sync.engine import SyncEngine
@@ -24,6 +25,8 @@ from qbo_sync_dagster.sync.engine import SyncEngine
 # An invoice linked to another object would be exported or paid twice; the rest may be corrected.
 REPLACEABLE = frozenset(KINDS) - {"invoice"}
 _LINKS_A_STATEMENT = 500
+# The operation that would create what a link of this kind names.
+_CREATED_BY = {"client": "create_customer", "invoice": "export_invoice"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,12 @@ def import_links(
     strangers = _strangers(AlgaPsa(engine.algapsa, into.tenant, into.time_zone), rows)
     with engine.ledger.begin() as connection:
         judged = _judge(connection, into.realm, rows, replace=replace)
-        problems = (*judged.problems, *strangers, *_homeless(connection, into, rows))
+        problems = (
+            *judged.problems,
+            *strangers,
+            *_homeless(connection, into, rows),
+            *_in_flight(connection, into.realm, judged),
+        )
         if problems:
             raise LinkFileError(problems)
         _commit(connection, into, judged)
@@ -161,6 +169,20 @@ def _homeless(
             yield f"Line {row.line}: invoice {row.algapsa_id} belongs to QuickBooks company {home}."
 
 
+def _in_flight(connection: sa.Connection, realm: str, judged: _Judgement) -> Iterator[str]:
+    """Records whose own object may be coming to be in QuickBooks at this moment."""
+    for kind, operation in _CREATED_BY.items():
+        rows = [row for row in judged.added if row.kind == kind]
+        ids = [row.algapsa_id for row in rows]
+        sent = operations.being_posted(connection, realm, operation, ids) if ids else ()
+        for row in rows:
+            if row.algapsa_id in sent:
+                yield (
+                    f"Line {row.line}: {kind} {row.algapsa_id} was sent to QuickBooks, and what "
+                    "became of it is not known yet. Import the file again after the next cycle."
+                )
+
+
 def _commit(connection: sa.Connection, company: Connection, judged: _Judgement) -> None:
     realm = company.realm
     for start in range(0, len(judged.added), _LINKS_A_STATEMENT):
@@ -180,6 +202,14 @@ def _commit(connection: sa.Connection, company: Connection, judged: _Judgement) 
             "Another company took one of these invoices meanwhile. Nothing was linked; import the "
             "file again to see which."
         )
+    relinked = [f"client:{row.algapsa_id}" for _, row in judged.replaced if row.kind == "client"]
+    exceptions.resolve(
+        connection,
+        realm,
+        [ExceptionKind.CUSTOMER_UNAVAILABLE],
+        relinked,
+        "The client was linked to another customer.",
+    )
     audit.append(connection, realm, _effects(judged))
 
 

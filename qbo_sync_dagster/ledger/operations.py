@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from qbo_sync_dagster.ledger.tables import OPEN_OPERATION_STATES, operations, postings
+from qbo_sync_dagster.ledger.tables import OPEN_OPERATION_STATES, links, operations, postings
+
+# What a done operation of each kind has linked.
+_LINKED_AS = {"create_customer": "client", "export_invoice": "invoice"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,61 @@ def due(
         ),
         limit=limit,
     )
+
+
+def claim(connection: sa.Connection, operation_ids: Collection[int]) -> set[int]:
+    """Those that may be sent now, locked until the transaction ends.
+
+    Staff may have linked a record since its operation was read; a second object would be made.
+    """
+    _lock(connection, operations.c.operation_id == _any_id(operation_ids))
+    # A statement of its own, so that it sees what was committed while the locks were awaited.
+    linked = sa.exists().where(
+        links.c.realm == operations.c.realm,
+        links.c.kind == sa.case(_LINKED_AS, value=operations.c.kind),
+        links.c.algapsa_id == operations.c.record_id,
+        links.c.state == "live",
+    )
+    rows = connection.execute(
+        sa.select(operations.c.operation_id).where(
+            operations.c.operation_id == _any_id(operation_ids),
+            operations.c.state == "queued",
+            ~linked,
+        )
+    )
+    return set(rows.scalars())
+
+
+def being_posted(
+    connection: sa.Connection, realm: str, kind: str, record_ids: Collection[str]
+) -> set[str]:
+    """Those of the records that are sent right now, or whose answer never came.
+
+    None of the others can be sent before the transaction ends.
+    """
+    of_records = sa.and_(
+        operations.c.realm == realm,
+        operations.c.kind == kind,
+        operations.c.record_id == sa.any_(sa.literal(list(record_ids), sa.ARRAY(sa.Text))),
+    )
+    _lock(connection, of_records)
+    rows = connection.execute(
+        sa.select(operations.c.record_id).where(of_records, operations.c.state == "posting")
+    )
+    return set(rows.scalars())
+
+
+def _lock(connection: sa.Connection, where: sa.ColumnElement[bool]) -> None:
+    connection.execute(
+        sa.select(operations.c.operation_id)
+        .where(where, operations.c.state.in_(OPEN_OPERATION_STATES))
+        .order_by(operations.c.operation_id)
+        .with_for_update()
+    )
+
+
+def _any_id(operation_ids: Collection[int]) -> sa.CollectionAggregate[Any]:
+    return sa.any_(sa.literal(list(operation_ids), sa.ARRAY(sa.BigInteger)))
 
 
 def change(

@@ -96,44 +96,52 @@ class _Letter:
 
 
 def send_new(ctx: CycleContext, outgoing: Sequence[Outgoing], settler: Settler) -> Sent:
-    """Commit postings for up to one batch of creates, then send them."""
-    request_ids = [
-        posting_request_id(
-            ctx.realm,
-            item.operation.kind,
-            item.operation.record_id,
-            item.operation.generation,
-            item.operation.attempt,
-        )
-        for item in outgoing
-    ]
-    batch_id = batch_request_id(request_ids) if len(outgoing) > 1 else None
+    """Commit postings for up to one batch of creates, then send them.
+
+    What staff linked or withdrew since it was prepared is left out.
+    """
     with ctx.ledger() as connection:
+        free = operations.claim(connection, [item.operation.operation_id for item in outgoing])
+        letters = [
+            _letter(ctx.realm, position, item)
+            for position, item in enumerate(
+                item for item in outgoing if item.operation.operation_id in free
+            )
+        ]
+        if not letters:
+            return Sent()
+        request_ids = [letter.write.request_id for letter in letters]
+        batch_id = batch_request_id(request_ids) if len(letters) > 1 else None
+        identities = {item.operation.operation_id: item.identity for item in outgoing}
         postings.record(
             connection,
             ctx.realm,
             [
                 postings.NewPosting(
-                    operation_id=item.operation.operation_id,
-                    request_id=request_id,
-                    entity=item.entity,
+                    operation_id=letter.operation.operation_id,
+                    request_id=letter.write.request_id,
+                    entity=letter.write.entity,
                     verb="create",
-                    body=encode_body(item.body),
-                    identity=item.identity,
+                    body=encode_body(letter.write.body),
+                    identity=identities[letter.operation.operation_id],
                     batch_id=batch_id,
-                    item_id=item_id(position),
+                    item_id=letter.item_id,
                     position=position,
                 )
-                for position, (item, request_id) in enumerate(
-                    zip(outgoing, request_ids, strict=True)
-                )
+                for position, letter in enumerate(letters)
             ],
         )
-    letters = [
-        _Letter(item.operation, item_id(position), Write("create", item.entity, item.body, key))
-        for position, (item, key) in enumerate(zip(outgoing, request_ids, strict=True))
-    ]
     return _send(ctx, letters, batch_id, settler)
+
+
+def _letter(realm: str, position: int, item: Outgoing) -> _Letter:
+    operation = item.operation
+    request_id = posting_request_id(
+        realm, operation.kind, operation.record_id, operation.generation, operation.attempt
+    )
+    return _Letter(
+        operation, item_id(position), Write("create", item.entity, item.body, request_id)
+    )
 
 
 def send_again(

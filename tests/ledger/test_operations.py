@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from qbo_sync_dagster.ledger import operations, postings
+from qbo_sync_dagster.ledger import links, operations, postings
 from qbo_sync_dagster.ledger.engine import ledger_now
 
 from .conftest import OTHER, Ledger
@@ -203,3 +203,70 @@ def test_open_operations_are_counted_by_state(ledger: Ledger) -> None:
         counts = operations.counts(connection, ledger.realm)
 
     assert counts == {"queued": 1, "posting": 0, "held": 1, "errored": 1}
+
+
+def claim(ledger: Ledger, *records: str) -> set[str]:
+    ids = {open_ones(ledger)[record].operation_id: record for record in records}
+    with ledger.begin() as connection:
+        return {ids[each] for each in operations.claim(connection, list(ids))}
+
+
+def test_queued_operations_are_given_to_whoever_sends_them(ledger: Ledger) -> None:
+    queue(ledger, "a", "b")
+
+    assert claim(ledger, "a", "b") == {"a", "b"}
+
+
+@pytest.mark.parametrize("state", ["posting", "held", "errored"])
+def test_an_operation_that_left_the_queue_meanwhile_is_not_sent(ledger: Ledger, state: str) -> None:
+    queue(ledger, "a", "b")
+    change(ledger, "a", state)
+
+    assert claim(ledger, "a", "b") == {"b"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "link", "free"),
+    [
+        (EXPORT, "invoice", set()),
+        (EXPORT, "client", {"a"}),
+        ("create_customer", "client", set()),
+        ("create_customer", "invoice", {"a"}),
+    ],
+)
+def test_a_record_that_was_linked_meanwhile_is_not_sent(
+    ledger: Ledger, kind: str, link: str, free: set[str]
+) -> None:
+    queue(ledger, "a", kind=kind)
+    with ledger.begin() as connection:
+        links.add(connection, ledger.realm, [links.NewLink(link, "a", "145", "imported")])
+
+    assert claim(ledger, "a") == free
+
+
+def test_a_link_of_another_company_does_not_keep_a_record_from_being_sent(
+    ledger: Ledger,
+) -> None:
+    ledger.connect(OTHER)
+    queue(ledger, "a")
+    with ledger.begin() as connection:
+        links.add(connection, OTHER, [links.NewLink("invoice", "a", "145", "imported")])
+
+    assert claim(ledger, "a") == {"a"}
+
+
+def test_who_links_and_who_sends_wait_for_each_other(ledger: Ledger) -> None:
+    queue(ledger, "a")
+    operation = open_ones(ledger)["a"].operation_id
+    with ledger.begin() as staff, ledger.begin() as cycle:
+        assert operations.being_posted(staff, ledger.realm, EXPORT, ["a"]) == set()
+        cycle.execute(sa.text("SET LOCAL lock_timeout = '100ms'"))
+        with pytest.raises(sa.exc.OperationalError, match="lock timeout"):
+            operations.claim(cycle, [operation])
+
+
+def test_a_record_that_is_being_sent_is_told_to_who_would_link_it(ledger: Ledger) -> None:
+    queue(ledger, "a", "b")
+    post(ledger, "a", "r1")
+    with ledger.begin() as connection:
+        assert operations.being_posted(connection, ledger.realm, EXPORT, ["a", "b"]) == {"a"}

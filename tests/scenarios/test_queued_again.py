@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from qbo_sync_dagster.actions.errors import LinkFileError
 from qbo_sync_dagster.sandbox.algapsa import invoices
+from qbo_sync_dagster.sync.outcome import Stage
 
 TAKEN = "Already in QuickBooks"
 
@@ -22,19 +26,18 @@ def test_an_invoice_withdrawn_before_it_was_ever_sent_goes_out_later(world) -> N
     assert len(world.in_quickbooks(invoice)) == 1
 
 
-def _enter(world, **properties):
+def _enter(world, number=None):
     """An invoice that a bookkeeper enters for the first client."""
     company = world.company
     customer = company.customers[world.clients[0]]
-    made = world.quickbooks.invoice(
-        company.realm, customer, [(company.item, "80.00")], **properties
-    )
+    named = {"DocNumber": number} if number else {}
+    made = world.quickbooks.invoice(company.realm, customer, [(company.item, "80.00")], **named)
     return str(made["Id"])
 
 
 def test_a_taken_number_stays_one_exception_while_others_come_and_go_there(world) -> None:
     draft = world.draft()
-    theirs = _enter(world, DocNumber=draft.number)
+    theirs = _enter(world, draft.number)
     world.cycle()
     world.finalize(draft)
     world.cycle()
@@ -47,3 +50,39 @@ def test_a_taken_number_stays_one_exception_while_others_come_and_go_there(world
     assert world.exception(TAKEN).number == number
     assert world.links() == {}
     assert [found["Id"] for found in world.in_quickbooks(draft)] == [theirs]
+
+
+def test_an_invoice_linked_by_staff_at_the_moment_of_sending_is_not_created(world) -> None:
+    draft = world.draft()
+    theirs = _enter(world)
+    world.cycle()
+    world.finalize(draft)
+    other = world.invoice(client=1)
+    events = world.events()
+    for event in events:
+        if getattr(event, "stage", None) is Stage.OUTBOUND_OPERATIONS:
+            break
+
+    world.link(("invoice", draft.invoice_id, theirs))
+    *_, end = events
+
+    assert end.outcome == "succeeded"
+    assert world.in_quickbooks(draft) == []
+    assert len(world.in_quickbooks(other)) == 1
+    assert world.links()[draft.invoice_id] == theirs
+
+
+def test_an_invoice_whose_answer_is_awaited_cannot_be_linked_to_something_else(world) -> None:
+    theirs = _enter(world)
+    world.cycle()
+    invoice = world.invoice()
+    world.quickbooks.fault("timeout_after_commit", realm=world.company.realm, kind="create")
+    world.cycle()
+
+    with pytest.raises(LinkFileError) as refused:
+        world.link(("invoice", invoice.invoice_id, theirs))
+    assert "after the next cycle" in refused.value.problems[0]
+
+    world.cycle()
+    assert world.links() == {invoice.invoice_id: world.quickbooks_id(invoice)}
+    assert world.operations() == {}
