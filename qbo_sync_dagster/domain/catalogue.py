@@ -52,7 +52,7 @@ class ExceptionKind(StrEnum):
     VOIDED_IN_ALGAPSA = "voided_in_algapsa"
     CUSTOMER_UNAVAILABLE = "customer_unavailable"
     UNREADABLE_CHANGE = "unreadable_change"
-    DOUBLE_LINK = "double_link"
+    STANDS_TWICE = "stands_twice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,9 +223,10 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
         "to support. All other records went on.",
         (Action.RETRY, Action.DISMISS),
     ),
-    ExceptionKind.DOUBLE_LINK: CatalogueEntry(
-        "Two records claim the same QuickBooks object",
-        "Find the wrong link with `qbo-sync links export` and correct it.",
-        (Action.LINK_CLIENT, Action.LINK_INVOICE, Action.DISMISS),
+    ExceptionKind.STANDS_TWICE: CatalogueEntry(
+        "Record stands twice in QuickBooks",
+        "It is linked to one QuickBooks object, and another one was created for it. Void or delete "
+        "the one that should not be there, then dismiss this.",
+        (Action.DISMISS,),
     ),
 }

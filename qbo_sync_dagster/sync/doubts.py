@@ -148,19 +148,44 @@ def _adopt(
     posting: postings.Posting,
     object_id: str,
 ) -> None:
+    if posting.record_id in links.by_algapsa_id(
+        connection, ctx.realm, _record_kind(posting), [posting.record_id]
+    ):
+        _tell_of_second(ctx, connection, posting, object_id)
+        return
     if posting.entity == "Customer":
         name = posting.identity["name"]
         link_customer(connection, ctx, posting.record_id, object_id, name, origin="adopted")
         finish(connection, ctx, posting, object_id)
         return
-    linked = links.by_algapsa_id(connection, ctx.realm, "invoice", [posting.record_id])
     headers = ctx.algapsa.document_headers(dated_from=None, ids=[posting.record_id])
-    if not headers or posting.record_id in linked:
+    if not headers:
         _orphan(ctx, connection, posting, Findings((object_id,), 0))
         return
     invoice, view = seen.invoices[object_id]
     found = FoundDocument(headers[0], invoice, view, agreed=sent_view(posting.body, view))
     link_documents(connection, ctx, [found], origin="adopted")
+    finish(connection, ctx, posting, object_id)
+
+
+def _tell_of_second(
+    ctx: CycleContext, connection: sa.Connection, posting: postings.Posting, object_id: str
+) -> None:
+    """Close a posting whose object was made although its record got another link meanwhile."""
+    record = ExceptionRecord(
+        kind=ExceptionKind.STANDS_TWICE,
+        record=f"{_record_kind(posting)}:{posting.record_id}",
+        what_happened=(
+            f"{posting.label} was sent to QuickBooks on {posting.first_sent_at:%Y-%m-%d %H:%M} UTC "
+            f"and stands there with the id {object_id}, but it is linked to another object by now."
+        ),
+        references=(
+            RecordReference("algapsa", _record_kind(posting), posting.record_id, posting.label),
+            RecordReference("quickbooks", posting.entity, object_id, f"{posting.entity} created"),
+        ),
+        version=object_id,
+    )
+    exceptions.raise_all(connection, ctx.realm, [record])
     finish(connection, ctx, posting, object_id)
 
 
