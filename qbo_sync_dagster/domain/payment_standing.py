@@ -76,7 +76,8 @@ class PaymentDecisions:
     """What staff decided and what is still open for the invoices of one payment.
 
     `accepted_difference`: per invoice, the part of an accepted positive total difference that no
-    other payment has used. `open_difference`: invoices whose totals differ and wait for staff.
+    other payment has used. `open_difference`: invoices whose totals differ and wait for staff,
+    or were not compared yet.
     `both_real`: invoices where staff said that both payments are real money. `matched_rows`:
     AlgaPSA payment rows that staff or a pairing linked to this payment. `with_counterpart`:
     AlgaPSA payments and credit applications that a live QuickBooks payment already answers to.

@@ -178,12 +178,15 @@ def _decisions(
         accepted_difference={
             link.algapsa_id: link.accepted_minor for link in invoices if link.accepted_minor > 0
         },
-        open_difference={
-            link.algapsa_id for link in invoices if link.difference_minor != link.accepted_minor
-        },
+        open_difference={link.algapsa_id for link in invoices if _is_open(link)},
         matched_rows={own} if own else (),
         with_counterpart=answered,
     )
+
+
+def _is_open(link: links.Link) -> bool:
+    # An imported link has no snapshot until its object was read: what differs is not known yet.
+    return link.snapshot is None or link.difference_minor != link.accepted_minor
 
 
 def _ordered(

@@ -330,3 +330,24 @@ def test_a_difference_that_the_company_accepts_names_the_cents_left_over(world) 
     assert world.titles() == []
     assert world.rows(invoice) == [10_000]
     assert world.state(invoice).balance == 0
+
+
+def test_payment_of_a_link_nobody_could_check_yet_waits_for_the_check(world) -> None:
+    invoice = world.history(10_000)
+    found = world.quickbooks_id(invoice)
+    line = world.quickbooks.get(world.company.realm, "Invoice", found)["Line"][0]
+    world.quickbooks.edit(
+        world.company.realm, "Invoice", found, Line=[{**line, "Amount": Decimal("100.05")}]
+    )
+    world.pay((invoice, "100.00"))
+    world.receive()
+    world.link(("invoice", invoice.invoice_id, found))
+    world.quickbooks.fault("503", realm=world.company.realm, times=50)
+
+    assert world.cycle().outcome == "failed"
+
+    assert world.rows(invoice) == []
+    world.quickbooks.clear_faults()
+    world.receive()
+    assert world.titles() == [TOTAL]
+    assert world.rows(invoice) == []

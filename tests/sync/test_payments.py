@@ -75,7 +75,9 @@ class Books:
         return self.ids[quickbooks_id]
 
     def link(self, quickbooks_id: str, **fields: Any) -> None:
-        new = links.NewLink("invoice", self.ids[quickbooks_id], quickbooks_id, "exported")
+        new = links.NewLink(
+            "invoice", self.ids[quickbooks_id], quickbooks_id, "exported", snapshot={"read": True}
+        )
         with self.ctx.engine.ledger.begin() as connection:
             links.add(connection, REALM, [replace(new, **fields)])
 
