@@ -6,7 +6,7 @@ How the result is written as JSON is the QuickBooks gateway's business.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -29,7 +29,7 @@ class References:
     """The company's objects that documents refer to, by what AlgaPSA calls them.
 
     `customers` by client id, `items` by service id, `tax_codes` by region code, `terms` by
-    payment term.
+    payment term. `unavailable` are clients whose customer is inactive or deleted there.
     """
 
     customers: Mapping[str, str]
@@ -39,6 +39,7 @@ class References:
     default_item: str | None = None
     default_class: str | None = None
     default_department: str | None = None
+    unavailable: Collection[str] = ()
 
     @property
     def is_united_states(self) -> bool:
@@ -155,6 +156,11 @@ def _reference_problems(
     elif client.payment_terms not in references.terms:
         yield (
             f'Payment term "{client.payment_terms}" is not linked to a QuickBooks term: link it.'
+        )
+    if client is not None and client.client_id in references.unavailable:
+        yield (
+            f'The QuickBooks customer of client "{client.name}" is inactive or deleted: make it '
+            "active again, or link the client to another one."
         )
     missing: dict[str, None] = {}
     for charge in document.charges:

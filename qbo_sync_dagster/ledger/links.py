@@ -115,6 +115,19 @@ def ids(connection: sa.Connection, realm: str, kind: str) -> dict[str, str]:
     return dict(rows.tuples().all())
 
 
+def clients_without_customer(connection: sa.Connection, realm: str) -> set[str]:
+    """AlgaPSA ids of linked clients whose customer QuickBooks showed as inactive or deleted."""
+    rows = connection.execute(
+        sa.select(links.c.algapsa_id).where(
+            links.c.realm == realm,
+            links.c.kind == "client",
+            links.c.state == "live",
+            links.c.shown["active"].astext == "false",
+        )
+    )
+    return set(rows.scalars())
+
+
 def payments_shown(connection: sa.Connection, realm: str) -> set[str]:
     """QuickBooks ids of the payments that the live linked invoices showed last."""
     shown = sa.func.jsonb_array_elements_text(links.c.payment_ids)

@@ -47,7 +47,7 @@ def apply_customers(ctx: CycleContext) -> CustomersApplied:
             if active:
                 available.append(f"client:{link.algapsa_id}")
             else:
-                raised.append(_unavailable(link, name, deleted=change.deleted))
+                raised.append(_unavailable(link, name, change))
         inbox.settle(connection, ctx.realm, applied, "applied")
         inbox.settle(connection, ctx.realm, foreign, "foreign")
         parking.close(applied_records=[f"Customer:{item}" for item in ids])
@@ -69,8 +69,8 @@ def _shown(change: inbox.Change, link: links.Link) -> tuple[str, bool]:
     return customer.display_name, customer.active
 
 
-def _unavailable(link: links.Link, name: str, *, deleted: bool) -> ExceptionRecord:
-    how = "deleted" if deleted else "made inactive"
+def _unavailable(link: links.Link, name: str, change: inbox.Change) -> ExceptionRecord:
+    how = "deleted" if change.deleted else "made inactive"
     return ExceptionRecord(
         kind=ExceptionKind.CUSTOMER_UNAVAILABLE,
         record=f"client:{link.algapsa_id}",
@@ -82,5 +82,5 @@ def _unavailable(link: links.Link, name: str, *, deleted: bool) -> ExceptionReco
             RecordReference("algapsa", "client", link.algapsa_id, name),
             RecordReference("quickbooks", "Customer", link.quickbooks_id, name),
         ),
-        version=f"{link.quickbooks_id}:{how}",
+        version=f"{link.quickbooks_id}:{change.version}",
     )

@@ -19,4 +19,5 @@ def load_references(ctx: CycleContext) -> References:
             default_item=company.default_item,
             default_class=company.default_class,
             default_department=company.default_department,
+            unavailable=links.clients_without_customer(connection, ctx.realm),
         )

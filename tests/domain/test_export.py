@@ -352,3 +352,12 @@ def test_a_tax_that_its_charges_do_not_give_is_not_sent(
     odd = document(charge(10_000), header=header(total_minor=10_000), tax_minor=1)
 
     assert "correct the invoice" in refused(odd, client()).problems[0]
+
+
+def test_an_invoice_of_a_client_whose_customer_is_inactive_is_not_sent(
+    document: Make, client: Make
+) -> None:
+    [problem] = refused(document(), client(), unavailable={"client-1"}).problems
+
+    assert "inactive" in problem
+    assert ready(document(), client(), unavailable={"client-2"})

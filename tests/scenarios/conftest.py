@@ -290,10 +290,11 @@ class World:
         with self.engine.ledger.begin() as connection:
             connections.update(connection, self.company.realm, **columns)
 
-    def link(self, *rows: tuple[str, str, str]) -> None:
+    def link(self, *rows: tuple[str, str, str], replace: bool = False) -> None:
         """Import links, as staff do."""
         lines = "".join(f"{','.join(row)}\n" for row in rows)
-        import_links(self.engine, self.company.realm, f"kind,AlgaPSA id,QuickBooks id\n{lines}")
+        text = f"kind,AlgaPSA id,QuickBooks id\n{lines}"
+        import_links(self.engine, self.company.realm, text, replace=replace)
 
     def open(self) -> list[StoredException]:
         """The open exceptions."""
