@@ -287,3 +287,18 @@ def test_a_version_that_arrives_after_the_deletion_does_not_revive_the_payment(
     assert world.rows(invoice) == [10_000, -10_000]
     assert world.changes()[payment, 7] == "known"
     assert world.titles() == []
+
+
+def test_paid_while_the_answer_to_its_export_was_lost(world) -> None:
+    invoice = world.invoice(10_000)
+    world.quickbooks.fault("drop_after_commit", realm=world.company.realm, kind="create")
+    world.cycle()
+    assert world.links() == {}
+    world.pay((invoice, "100.00"))
+    world.later(timedelta(minutes=3))
+
+    world.receive()
+
+    assert len(world.in_quickbooks(invoice)) == 1
+    assert world.rows(invoice) == [10_000]
+    assert world.titles() == []

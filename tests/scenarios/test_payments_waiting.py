@@ -351,3 +351,18 @@ def test_payment_of_a_link_nobody_could_check_yet_waits_for_the_check(world) -> 
     world.receive()
     assert world.titles() == [TOTAL]
     assert world.rows(invoice) == []
+
+
+def test_lines_that_together_exceed_the_balance_wait_as_one_sum(world, spoil) -> None:
+    invoice = world.exported(10_000)
+    payment = world.pay((invoice, "100.00"))
+    link = [{"TxnId": world.quickbooks_id(invoice), "TxnType": "Invoice"}]
+    lines = [{"Amount": amount, "LinkedTxn": link} for amount in (60, 70)]
+    spoil("Payment", payment, Line=lines, TotalAmt=130)
+
+    world.receive()
+
+    assert world.titles() == [SETTLED]
+    [told] = world.open()
+    assert sorted(told.amounts.values()) == [10_000, 13_000]
+    assert world.rows(invoice) == []
