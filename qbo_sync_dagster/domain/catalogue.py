@@ -121,7 +121,8 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
     ExceptionKind.TOTAL_DIFFERENCE: CatalogueEntry(
         "Invoice total differs in QuickBooks",
         "QuickBooks computed another total than AlgaPSA, usually by its own sales tax or by "
-        "rounding. Correct the invoice in QuickBooks, or accept the difference.",
+        "rounding. Correct the invoice in QuickBooks, or accept a few cents by the setting "
+        "`accepted-cents`.",
         (Action.ACCEPT, Action.DISMISS),
     ),
     ExceptionKind.ORPHAN: CatalogueEntry(

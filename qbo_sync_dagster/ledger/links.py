@@ -199,6 +199,19 @@ def incomplete(connection: sa.Connection, realm: str) -> list[Link]:
     return [Link(*row) for row in rows]
 
 
+def with_open_difference(connection: sa.Connection, realm: str) -> list[Link]:
+    """Live invoice links whose two totals differ by an amount nobody has accepted."""
+    rows = connection.execute(
+        sa.select(*_columns()).where(
+            links.c.realm == realm,
+            links.c.kind == "invoice",
+            links.c.state == "live",
+            links.c.difference_minor != links.c.accepted_minor,
+        )
+    )
+    return [Link(*row) for row in rows]
+
+
 def unmirrored(connection: sa.Connection, realm: str, limit: int = 1000) -> list[Link]:
     """Live invoice links that AlgaPSA has not been told of yet."""
     rows = connection.execute(

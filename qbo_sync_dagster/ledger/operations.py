@@ -197,6 +197,16 @@ def change(
     )
 
 
+def revive(connection: sa.Connection, operation_ids: Collection[int]) -> None:
+    """Queue operations again whose cause was fixed: earlier refusals count no more."""
+    change(connection, operation_ids, "queued")
+    connection.execute(
+        sa.update(operations)
+        .where(operations.c.operation_id == _any_id(operation_ids))
+        .values(faults=0)
+    )
+
+
 def bump(connection: sa.Connection, operation_id: int) -> None:
     """The next send is another attempt with another request id; this one cost nothing."""
     connection.execute(

@@ -53,6 +53,7 @@ from qbo_sync_dagster.sync.poll import Polled, poll, poll_since
 from qbo_sync_dagster.sync.posting import post_operations
 from qbo_sync_dagster.sync.reconsider import reconsider
 from qbo_sync_dagster.sync.summary import summarize
+from qbo_sync_dagster.sync.total_differences import accept_small_differences
 
 _LOG = logging.getLogger(__name__)
 
@@ -261,6 +262,7 @@ class _Cycle:
         if polled is not None:
             read_imported_links(self._ctx)
             read_unlinked_payments(self._ctx)
+        accept_small_differences(self._ctx)
         customers = apply_customers(self._ctx)
         payments = apply_payments(self._ctx)
         documents = apply_documents(self._ctx, lambda: self._unlinked_by_number)
@@ -314,7 +316,9 @@ class _Cycle:
         warning = connection_expires(
             company.realm, company.company_name, expiry, self._engine.now()
         )
-        self._tell([ExceptionKind.CONNECTION_EXPIRES], warning, "The company was reconnected.")
+        self._tell(
+            [ExceptionKind.CONNECTION_EXPIRES], warning, "The authorization was renewed or is over."
+        )
         with self._ctx.reading() as connection:
             return SyncExceptions(tuple(exceptions.listed(connection, company.realm)))
 

@@ -74,13 +74,7 @@ def link_documents(
         return
     links.add(connection, ctx.realm, [_link(ctx, each, origin) for each in found])
     audit.append(connection, ctx.realm, [_effect(each, origin) for each in found])
-    exceptions.resolve(
-        connection,
-        ctx.realm,
-        EXPORT_KINDS,
-        [f"invoice:{each.header.invoice_id}" for each in found],
-        "The invoice is in QuickBooks.",
-    )
+    _resolve_export(connection, ctx, [each.header.invoice_id for each in found])
     differences = (
         open_difference(ctx, each.header, each.invoice.id, each.view.total_minor) for each in found
     )
@@ -113,6 +107,19 @@ def link_unread(
         for each in unread
     ]
     audit.append(connection, ctx.realm, effects)
+    _resolve_export(connection, ctx, [each.invoice_id for each in unread])
+
+
+def _resolve_export(
+    connection: sa.Connection, ctx: CycleContext, invoice_ids: Sequence[str]
+) -> None:
+    exceptions.resolve(
+        connection,
+        ctx.realm,
+        EXPORT_KINDS,
+        [f"invoice:{invoice_id}" for invoice_id in invoice_ids],
+        "The invoice is in QuickBooks.",
+    )
 
 
 def open_difference(

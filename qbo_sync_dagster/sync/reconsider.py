@@ -45,7 +45,7 @@ def reconsider(ctx: CycleContext) -> None:
         elif operation.reason_code == CLOSED or _differs(prepared, operation):
             revived.append(operation)
     with ctx.ledger() as connection:
-        operations.change(connection, [item.operation_id for item in revived], "queued")
+        operations.revive(connection, [item.operation_id for item in revived])
         exceptions.raise_all(connection, ctx.realm, still)
         exceptions.resolve(
             connection,

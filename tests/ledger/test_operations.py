@@ -270,3 +270,15 @@ def test_a_record_that_is_being_sent_is_told_to_who_would_link_it(ledger: Ledger
     post(ledger, "a", "r1")
     with ledger.begin() as connection:
         assert operations.being_posted(connection, ledger.realm, EXPORT, ["a", "b"]) == {"a"}
+
+
+def test_refusals_of_before_count_no_more_once_the_cause_was_fixed(ledger: Ledger) -> None:
+    queue(ledger, "a")
+    change(ledger, "a", "errored", reason="No.", more_attempts=5, more_faults=5)
+    operation = open_ones(ledger)["a"]
+    with ledger.begin() as connection:
+        operations.revive(connection, [operation.operation_id])
+
+    revived = open_ones(ledger)["a"]
+    assert (revived.state, revived.faults, revived.attempt) == ("queued", 0, 6)
+    assert revived.reason is None

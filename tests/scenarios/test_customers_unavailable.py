@@ -1,4 +1,4 @@
-"""A linked customer that becomes inactive: told once, its invoices wait, and go out by themselves."""
+"""A linked customer that becomes inactive: told once, and its invoices wait for it."""
 
 from __future__ import annotations
 
