@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.algapsa_records import Client
+from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.export_problems import customer_refused
 from qbo_sync_dagster.ledger import exceptions, links, operations, postings
 from qbo_sync_dagster.quickbooks.bodies import customer_body
@@ -53,10 +55,13 @@ class CustomerLevel:
         if not names:
             return {}
         hits = self._ctx.quickbooks.query_in("Customer", "DisplayName", sorted(set(names)))
-        return {
-            customer.display_name.casefold(): customer
-            for customer in (parse_customer(hit.payload) for hit in hits)
-        }
+        found = {}
+        for hit in hits:
+            # One that cannot be read is refused as a double by QuickBooks itself, alone.
+            with suppress(DomainError):
+                customer = parse_customer(hit.payload)
+                found[customer.display_name.casefold()] = customer
+        return found
 
     def _outgoing(self, operation: operations.Operation, client: Client) -> Outgoing:
         currency = client.currency if self._multi_currency else None
