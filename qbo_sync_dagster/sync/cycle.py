@@ -28,7 +28,7 @@ from qbo_sync_dagster.quickbooks.client import QuickBooksClient
 from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError, QuickBooksError
 from qbo_sync_dagster.sync.context import CycleContext, Tally
 from qbo_sync_dagster.sync.customers import apply_customers
-from qbo_sync_dagster.sync.documents import apply_documents, read_unlinked_payments
+from qbo_sync_dagster.sync.documents import apply_documents, read_payments, unlinked_payments
 from qbo_sync_dagster.sync.doubts import settle_doubt
 from qbo_sync_dagster.sync.drift import report_drift
 from qbo_sync_dagster.sync.engine import SyncEngine
@@ -259,13 +259,15 @@ class _Cycle:
         )
 
     def _apply(self, polled: Polled | None) -> AppliedChanges:
+        lost = unlinked_payments(self._ctx)
         if polled is not None:
             read_imported_links(self._ctx)
-            read_unlinked_payments(self._ctx)
+            read_payments(self._ctx, set().union(*lost.values()))
+            lost = {}
         accept_small_differences(self._ctx)
         customers = apply_customers(self._ctx)
         payments = apply_payments(self._ctx)
-        documents = apply_documents(self._ctx, lambda: self._unlinked_by_number)
+        documents = apply_documents(self._ctx, lambda: self._unlinked_by_number, lost)
         cursor = self._ctx.connection.cursor
         if polled is not None:
             cursor = max(cursor, polled.server_time)

@@ -5,7 +5,7 @@ Whether what it shows is drift is judged in stage 3. Nothing here writes to eith
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -36,29 +36,35 @@ class DocumentsApplied:
     parked: int
 
 
-def read_unlinked_payments(ctx: CycleContext) -> int:
-    """Read the payments that linked invoices of this poll no longer show; returns how many.
+def unlinked_payments(ctx: CycleContext) -> dict[str, set[str]]:
+    """Payments that linked invoices no longer show, by the invoice's QuickBooks id.
 
     A payment loses a line when its invoice is voided or deleted, and QuickBooks need not report
-    the payment itself.
+    the payment itself, so it has to be read before the invoice's change is applied.
     """
     with ctx.reading() as connection:
         changes = inbox.unsettled(connection, ctx.realm, "Invoice")
         ids = {change.object_id for change in changes}
         linked = links.by_quickbooks_id(connection, ctx.realm, "invoice", ids)
-    lost: set[str] = set()
+    lost: dict[str, set[str]] = {}
     for change in changes:
         link = linked.get(change.object_id)
         if link is not None and change.state == "received":
-            lost |= set(link.payment_ids) - set(_payment_ids(change))
-    if not lost:
-        return 0
-    found = {item.id: item for item in ctx.quickbooks.query_in("Payment", "Id", sorted(lost))}
-    read = [found.get(item) or deletion("Payment", item) for item in sorted(lost)]
+            gone = set(link.payment_ids) - set(_payment_ids(change))
+            lost |= {change.object_id: gone} if gone else {}
+    return lost
+
+
+def read_payments(ctx: CycleContext, payment_ids: Collection[str]) -> None:
+    """Read payments into the inbox; one that QuickBooks no longer has was deleted."""
+    if not payment_ids:
+        return
+    wanted = sorted(payment_ids)
+    found = {item.id: item for item in ctx.quickbooks.query_in("Payment", "Id", wanted)}
+    read = [found.get(item) or deletion("Payment", item) for item in wanted]
     with ctx.ledger() as connection:
         inbox.refresh(connection, ctx.realm, [delivered(item) for item in read])
         inbox.supersede(connection, ctx.realm)
-    return len(read)
 
 
 def _payment_ids(change: inbox.Change) -> tuple[str, ...]:
@@ -70,16 +76,23 @@ def _payment_ids(change: inbox.Change) -> tuple[str, ...]:
         return ()
 
 
-def apply_documents(ctx: CycleContext, headers_by_number: HeadersByNumber) -> DocumentsApplied:
+def apply_documents(
+    ctx: CycleContext, headers_by_number: HeadersByNumber, unread: Collection[str] = ()
+) -> DocumentsApplied:
     """Apply the inbox's document changes; all local, in one ledger transaction.
 
     `headers_by_number` gives AlgaPSA's unlinked exportable documents; it is asked only if an
-    unlinked invoice arrived.
+    unlinked invoice arrived. `unread` are invoices whose lost payments nobody could read: their
+    changes wait, or nobody would ever ask for these payments again.
     """
     with ctx.ledger() as connection:
         memos = inbox.unsettled(connection, ctx.realm, "CreditMemo")
         inbox.settle(connection, ctx.realm, [memo.change_id for memo in memos], "foreign")
-        changes = inbox.unsettled(connection, ctx.realm, "Invoice")
+        changes = [
+            change
+            for change in inbox.unsettled(connection, ctx.realm, "Invoice")
+            if change.object_id not in unread
+        ]
         if not changes:
             return DocumentsApplied(0, 0, len(memos), 0)
         batch = _Batch(ctx, connection, changes, headers_by_number)

@@ -55,3 +55,22 @@ def test_payment_taken_off_an_invoice_is_seen_on_the_invoice_too(world, spoil) -
 
     assert world.rows(invoice) == [10_000, -10_000]
     assert world.titles() == []
+
+
+def test_payment_that_could_not_be_read_back_is_read_later(world, spoil) -> None:
+    realm = world.company.realm
+    invoice = world.exported(10_000)
+    payment = world.pay((invoice, "100.00"))
+    world.receive()
+    world.quickbooks.void(realm, "Invoice", world.quickbooks_id(invoice))
+    spoil("Payment", payment, at="2026-01-01", SyncToken="0")
+    world.quickbooks.fault("503", realm=realm, kind="query", entity="Payment", times=50)
+    assert world.cycle().outcome == "failed"
+    world.quickbooks.fault("503", realm=realm, times=50)
+    assert world.cycle().outcome == "failed"
+    world.quickbooks.clear_faults()
+
+    world.receive()
+
+    assert world.rows(invoice) == [10_000, -10_000]
+    assert world.titles() == [GONE]
