@@ -51,10 +51,11 @@ def test_a_run_past_its_maximum_time_is_ended_and_the_next_cycle_goes_on(
     company.finalize_invoice()
     company.hold_answers(50, kind="batch")
     company.hold_answers(50, kind="create")
-    launched = company.launch(**{"dagster/max_runtime": "1", "dagster/max_retries": "0"})
+    company.launch(**{"dagster/max_retries": "0"})
     stuck = company.in_mid_cycle()
 
-    assert launched["run"]["runId"] == stuck.run_id
+    company.floor.instance.add_run_tags(stuck.run_id, {"dagster/max_runtime": "1"})
+
     assert company.end_of(stuck.run_id) is dg.DagsterRunStatus.FAILURE
     company.answer_at_once()
     company.ask_for_a_cycle()
@@ -70,14 +71,21 @@ def test_a_click_on_one_asset_runs_no_part_of_a_cycle_alone(company: Company) ->
 
     answer = company.launch("posted_operations")
 
-    if answer["__typename"] == "LaunchRunSuccess":
-        run_id = answer["run"]["runId"]
-        assert company.end_of(run_id) is dg.DagsterRunStatus.SUCCESS
-        assert company.stages_of(run_id) == EVERY_STAGE
-        assert company.outcomes() == ["succeeded"]
-    else:
-        assert company.runs() == []
-        assert company.in_quickbooks() == 0
+    assert answer["__typename"] == "InvalidSubsetError"
+    assert company.runs() == []
+    assert company.in_quickbooks() == 0
+
+
+def test_a_click_on_the_assets_runs_the_whole_cycle(company: Company) -> None:
+    """The page selects all seven by itself when one is clicked."""
+    company.register()
+    company.finalize_invoice()
+
+    run_id = company.launch(*EVERY_STAGE)["run"]["runId"]
+
+    assert company.end_of(run_id) is dg.DagsterRunStatus.SUCCESS
+    assert company.stages_of(run_id) == EVERY_STAGE
+    assert company.in_quickbooks() == 1
 
 
 def test_a_tick_while_the_last_round_still_runs_starts_nothing(company: Company) -> None:
