@@ -93,6 +93,9 @@ class Term:
 
 def parse_preferences(payload: Mapping[str, Any]) -> Preferences:
     fields = Fields("Preferences", payload)
+    if not fields.has("AccountingInfoPrefs"):
+        # Every company has these; without them a closing date would pass for none.
+        raise fields.bad("AccountingInfoPrefs", "is missing")
     sales, books = fields.part("SalesFormsPrefs"), fields.part("AccountingInfoPrefs")
     currency, tax = fields.part("CurrencyPrefs"), fields.part("TaxPrefs")
     return Preferences(

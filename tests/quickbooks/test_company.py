@@ -21,10 +21,17 @@ ENTRY = {"Id": "3", "SyncToken": "0", "Name": "Managed service"}
 
 
 def test_a_preference_quickbooks_does_not_mention_is_unknown_not_off() -> None:
-    assert parse_preferences({}).custom_numbers is None
-    assert parse_preferences({"SalesFormsPrefs": {}}).auto_apply_credit is None
-    off = parse_preferences({"SalesFormsPrefs": {"CustomTxnNumbers": False}})
+    books: dict[str, object] = {"AccountingInfoPrefs": {}}
+    assert parse_preferences(books).custom_numbers is None
+    assert parse_preferences(books).book_close_date is None
+    assert parse_preferences(books | {"SalesFormsPrefs": {}}).auto_apply_credit is None
+    off = parse_preferences(books | {"SalesFormsPrefs": {"CustomTxnNumbers": False}})
     assert off.custom_numbers is False
+
+
+def test_preferences_without_the_group_of_the_closing_date_are_no_preferences() -> None:
+    with pytest.raises(MalformedObjectError, match="AccountingInfoPrefs is missing"):
+        parse_preferences({"SalesFormsPrefs": {"CustomTxnNumbers": True}})
 
 
 def test_preferences_are_read_from_their_groups() -> None:
