@@ -302,3 +302,17 @@ def test_paid_while_the_answer_to_its_export_was_lost(world) -> None:
     assert len(world.in_quickbooks(invoice)) == 1
     assert world.rows(invoice) == [10_000]
     assert world.titles() == []
+
+
+def test_money_left_over_stays_in_quickbooks_until_it_is_applied(world) -> None:
+    first, second = world.invoice(10_000), world.invoice(5_000)
+    world.cycle()
+    payment = world.pay((first, "100.00"), total="120.00")
+    world.receive()
+    assert (world.rows(first), world.rows(second)) == ([10_000], [])
+
+    world.repay(payment, (first, "100.00"), (second, "20.00"), total="120.00")
+    world.receive()
+
+    assert (world.rows(first), world.rows(second)) == ([10_000], [2_000])
+    assert world.titles() == []

@@ -151,6 +151,23 @@ def test_edit_that_moves_money_to_a_draft_takes_it_back_and_waits(world) -> None
     assert world.titles() == []
 
 
+def test_payment_on_a_draft_waits_until_it_is_finalized(world) -> None:
+    invoice = world.exported(10_000)
+    world.do(invoices.reopen_invoice, invoice.invoice_id, today=world.today, by_sql=True)
+    world.pay((invoice, "100.00"))
+
+    world.receive()
+
+    assert world.titles() == ["Exported invoice was reopened in AlgaPSA", NOT_PAYABLE]
+    assert (world.rows(invoice), world.state(invoice).status) == ([], "draft")
+
+    world.finalize(invoice)
+    world.receive()
+
+    assert world.rows(invoice) == [10_000]
+    assert world.titles() == []
+
+
 def test_payment_on_a_cancelled_invoice_waits_and_the_others_go_on(world) -> None:
     cancelled, open_ = world.invoice(10_000), world.invoice(10_000)
     world.cycle()
