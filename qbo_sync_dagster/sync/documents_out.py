@@ -33,6 +33,7 @@ from qbo_sync_dagster.sync import adoption
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.digest import digest
 from qbo_sync_dagster.sync.document_links import (
+    EXPORT_KINDS,
     FoundDocument,
     UnreadDocument,
     link_documents,
@@ -87,9 +88,7 @@ class DocumentLevel:
     ) -> ExportDocument | None:
         document = documents.get(operation.record_id)
         if document is None or standing(document.header, self._scope) is not Standing.TO_EXPORT:
-            operations.change(
-                connection, [operation.operation_id], "cancelled", reason="no longer to be exported"
-            )
+            self._withdraw(connection, operation)
             return None
         header = self._headers[operation.record_id] = document.header
         prepared = prepare_export(document, self._clients.get(header.client_id), self._references)
@@ -101,6 +100,18 @@ class DocumentLevel:
             self._hold(connection, operation, header)
             return None
         return prepared
+
+    def _withdraw(self, connection: sa.Connection, operation: operations.Operation) -> None:
+        operations.change(
+            connection, [operation.operation_id], "cancelled", reason="no longer to be exported"
+        )
+        exceptions.resolve(
+            connection,
+            self._ctx.realm,
+            EXPORT_KINDS,
+            [f"invoice:{operation.record_id}"],
+            "The invoice is no longer to be exported.",
+        )
 
     def _not_ready(
         self,

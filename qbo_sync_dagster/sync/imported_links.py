@@ -18,7 +18,7 @@ from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordRefe
 from qbo_sync_dagster.domain.totals import accepted_part
 from qbo_sync_dagster.ledger import exceptions, inbox, links
 from qbo_sync_dagster.quickbooks.answers import RawObject
-from qbo_sync_dagster.quickbooks.objects import parse_invoice
+from qbo_sync_dagster.quickbooks.objects import Invoice, parse_invoice
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.document_links import open_difference
 from qbo_sync_dagster.sync.translate import document_view, version
@@ -55,8 +55,6 @@ def _complete(
 ) -> None:
     header = headers.get(link.algapsa_id)
     raw = found.get(link.quickbooks_id)
-    if header is None:
-        return  # nothing to compare with: stage 3 reports the link whose invoice is gone
     if raw is None:
         _without_object(connection, link, header)
         return
@@ -65,6 +63,9 @@ def _complete(
         view = document_view(invoice)
     except DomainError as error:
         exceptions.raise_all(connection, ctx.realm, [_unreadable(link, str(error))])
+        return
+    if header is None:
+        _without_invoice(connection, link, invoice, view)
         return
     agreed = view if view.state == LIVE else _expected(header)
     difference = view.total_minor - header.total_minor if view.state == LIVE else 0
@@ -93,7 +94,28 @@ def _complete(
     )
 
 
-def _without_object(connection: sa.Connection, link: links.Link, header: DocumentHeader) -> None:
+def _without_invoice(
+    connection: sa.Connection, link: links.Link, invoice: Invoice, view: DocumentView
+) -> None:
+    # With a fingerprint that no invoice has, stage 3 tells that AlgaPSA's is gone.
+    links.update(
+        connection,
+        link.link_id,
+        snapshot=view.as_json(),
+        shown=view.as_json(),
+        fingerprint="",
+        sync_token=version(invoice.sync_token),
+        payment_ids=list(invoice.linked_payment_ids),
+    )
+
+
+def _without_object(
+    connection: sa.Connection, link: links.Link, header: DocumentHeader | None
+) -> None:
+    if header is None:
+        # Gone on both sides: nothing is left that the link could stand for.
+        links.update(connection, link.link_id, state="closed")
+        return
     expected = _expected(header)
     links.update(
         connection,

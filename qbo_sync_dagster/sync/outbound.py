@@ -135,9 +135,11 @@ def _queue_customers(
 ) -> None:
     """Queue customers that documents need, if staff switched that on."""
     linked = links.ids(connection, ctx.realm, "client")
-    _cancel_customers(ctx, connection, linked)
     missing = {header.client_id for header in wanted} - linked.keys()
-    if not ctx.connection.create_customers or not missing:
+    if not ctx.connection.create_customers:
+        missing = set()
+    _cancel_customers(ctx, connection, linked, missing)
+    if not missing:
         return
     names = {client.client_id: client.name for client in ctx.algapsa.clients()}
     _requeue_renamed(ctx, connection, names)
@@ -152,12 +154,18 @@ def _queue_customers(
 
 
 def _cancel_customers(
-    ctx: CycleContext, connection: sa.Connection, linked: Collection[str]
+    ctx: CycleContext,
+    connection: sa.Connection,
+    linked: Collection[str],
+    missing: Collection[str],
 ) -> None:
+    """Withdraw customers that no document waits for any more."""
     settled = [
         operation
         for operation in operations.open_ones(connection, ctx.realm, CREATE_CUSTOMER)
-        if operation.record_id in linked and operation.state != "posting"
+        if operation.record_id not in missing
+        and operation.state != "posting"
+        and not _may_stand_in_quickbooks(operation, linked)
     ]
     operations.change(connection, [item.operation_id for item in settled], "cancelled")
     exceptions.resolve(
@@ -165,7 +173,7 @@ def _cancel_customers(
         ctx.realm,
         [ExceptionKind.EXPORT_FAILING, ExceptionKind.ORPHAN],
         [f"client:{operation.record_id}" for operation in settled],
-        "The client has its customer.",
+        "The client has its customer, or needs none any more.",
     )
 
 
