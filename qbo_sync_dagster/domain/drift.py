@@ -15,6 +15,11 @@ DRIFT_KINDS = (ExceptionKind.DRIFT_CHANGED, ExceptionKind.DRIFT_GONE)
 _MOST_FIELDS_TOLD = 12
 
 
+def is_gone_on_both_sides(shown: DocumentView, header: DocumentHeader | None) -> bool:
+    """Whether both books have withdrawn the document: then nothing is left to disagree about."""
+    return shown.state != LIVE and (header is None or header.status in CANCELLED_STATUSES)
+
+
 def drift_exception(
     invoice_id: str,
     quickbooks_id: str,
@@ -48,12 +53,9 @@ def changed_in_algapsa(
     shown: DocumentView,
     header: DocumentHeader | None,
 ) -> ExceptionRecord | None:
-    """The exception for an exported document that AlgaPSA no longer shows as exported, or None.
-
-    A document that is gone in QuickBooks as well needs no second exception for being voided.
-    """
+    """The exception for an exported document that AlgaPSA no longer shows as exported, or None."""
     kind = _kind_of_change(fingerprint, header)
-    if kind is None or (kind is ExceptionKind.VOIDED_IN_ALGAPSA and shown.state != LIVE):
+    if kind is None or is_gone_on_both_sides(shown, header):
         return None
     number = header.number if header else shown.number
     exported = format_minor(shown.total_minor)

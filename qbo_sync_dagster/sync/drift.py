@@ -9,7 +9,12 @@ import sqlalchemy as sa
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.document_view import DocumentView, FieldDifference, differences
-from qbo_sync_dagster.domain.drift import DRIFT_KINDS, changed_in_algapsa, drift_exception
+from qbo_sync_dagster.domain.drift import (
+    DRIFT_KINDS,
+    changed_in_algapsa,
+    drift_exception,
+    is_gone_on_both_sides,
+)
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.ledger import exceptions, links
 from qbo_sync_dagster.sync.context import CycleContext
@@ -27,7 +32,7 @@ def report_drift(ctx: CycleContext, headers: Mapping[str, DocumentHeader]) -> Dr
     """Judge every document that moved; `headers` are AlgaPSA's of all linked documents."""
     with ctx.ledger() as connection:
         moved = links.moved(connection, ctx.realm)
-        found = {link.link_id: _differences(link) for link in moved}
+        found = {link.link_id: _differences(link, headers) for link in moved}
         raised = [
             drift_exception(link.algapsa_id, link.quickbooks_id, _agreed(link), _shown(link), diff)
             for link in moved
@@ -82,7 +87,11 @@ def _changed_in_algapsa(
     ]
 
 
-def _differences(link: links.Link) -> list[FieldDifference]:
+def _differences(
+    link: links.Link, headers: Mapping[str, DocumentHeader]
+) -> list[FieldDifference]:
+    if is_gone_on_both_sides(_shown(link), headers.get(link.algapsa_id)):
+        return []
     return differences(_agreed(link), _shown(link))
 
 

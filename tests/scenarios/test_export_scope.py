@@ -10,7 +10,7 @@ import pytest
 from qbo_sync_dagster.sandbox.algapsa import edits
 from qbo_sync_dagster.sandbox.algapsa.charges import manual_charge
 from qbo_sync_dagster.sync.cycle import last_end, run_cycle
-from tests.scenarios.conftest import NAMES, build_company
+from tests.scenarios.conftest import NAMES, Company, World, build_company
 
 BEFORE_GO_LIVE = "Dated before go-live"
 PREPAYMENT = "Prepayment to record in QuickBooks"
@@ -27,7 +27,7 @@ def _cycle_of(world, company):
 
 
 @pytest.fixture
-def second(world):
+def second(world: World) -> Company:
     """A second company of the tenant, with the same clients linked."""
     company = build_company(world.quickbooks, world.clients, NAMES)
     world.connect(company, company_name="Cedar Ridge Labs")

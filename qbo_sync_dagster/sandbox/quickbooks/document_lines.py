@@ -156,7 +156,7 @@ def _line_tax_code(books: Books, sent: Json | None) -> Json:
 def _check_product(amount: Decimal, detail: Json) -> None:
     if "Qty" not in detail or "UnitPrice" not in detail:
         return
-    product = (detail["Qty"] * detail["UnitPrice"]).quantize(CENT, ROUND_HALF_UP)
+    product = (Decimal(detail["Qty"]) * detail["UnitPrice"]).quantize(CENT, ROUND_HALF_UP)
     if product != amount:
         text = f"Amount is not equal to UnitPrice * Qty. Supplied value:{amount}"
         raise fault("6070", text, "Amount")
