@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import typer
 
 from qbo_sync_dagster.actions.sync_requests import request_sync_now
+from qbo_sync_dagster.cli.ending import EXIT_CODE, EndAskedError, orderly_end
 from qbo_sync_dagster.cli.opening import opened_engine, opened_ledger
 from qbo_sync_dagster.cli.output import JsonFlag, answer, answer_json, complain, remark, working
 from qbo_sync_dagster.cli.parameters import Company
@@ -24,10 +25,15 @@ def cycle(company: Company, as_json: JsonFlag = False) -> None:
     Ends with exit code 1 if the cycle failed. Where another cycle runs already, this one is
     skipped.
     """
-    with opened_engine() as engine:
-        with engine.ledger.connect() as connection:
-            found = connections.get(connection, company)
-        end = run_shown(engine, found.realm, found.company_name)
+    try:
+        # A cycle that is ended gives its lease back, so that the next one need not wait for it.
+        with orderly_end(), opened_engine() as engine:
+            with engine.ledger.connect() as connection:
+                found = connections.get(connection, company)
+            end = run_shown(engine, found.realm, found.company_name)
+    except EndAskedError as error:
+        complain("The cycle was ended. The next one goes on where it stopped.")
+        raise typer.Exit(EXIT_CODE) from error
     if as_json:
         answer_json({**company_row(end), "sentence": end.sentence})
     elif end.outcome in (Outcome.SUCCEEDED, Outcome.SKIPPED):

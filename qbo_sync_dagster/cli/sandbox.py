@@ -10,9 +10,9 @@ from typing import Annotated
 import httpx
 import typer
 
-from qbo_sync_dagster.cli.demo.ending import EndAskedError, orderly_end
 from qbo_sync_dagster.cli.demo.folder import data_folder, only_one
 from qbo_sync_dagster.cli.demo.services import chosen_port
+from qbo_sync_dagster.cli.ending import EndAskedError, orderly_end
 from qbo_sync_dagster.cli.errors import CommandError
 from qbo_sync_dagster.cli.failures import command_group
 from qbo_sync_dagster.cli.output import JsonFlag, answer, answer_json, remark, working

@@ -6,21 +6,25 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
-from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.algapsa.gateway import AlgaPsa
+from qbo_sync_dagster.cli.ending import EndAskedError
+from qbo_sync_dagster.domain.catalogue import CATALOGUE, ExceptionKind
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
-from qbo_sync_dagster.ledger import connections, exceptions
+from qbo_sync_dagster.ledger import connections, exceptions, leases
 from qbo_sync_dagster.ledger.engine import create_ledger_engine
 
 from .conftest import REALM, Shell
 
 
-def in_ledger(shell: Shell, act: Callable[..., Any], *values: Any, **named: Any) -> None:
+def in_ledger(shell: Shell, act: Callable[..., Any], *values: Any, **named: Any) -> Any:
     engine = create_ledger_engine(shell.settings["QBO_SYNC_DATABASE_URL"])
     with engine.begin() as connection:
-        act(connection, *values, **named)
+        told = act(connection, *values, **named)
     engine.dispose()
+    return told
 
 
 def test_health_shows_every_company_or_one(shell: Shell) -> None:
@@ -56,13 +60,13 @@ def test_an_exception_is_told_with_cause_cure_amounts_and_links(shell: Shell) ->
 
     assert "1  Invoice total differs in QuickBooks\n" in told
     assert "Invoice INV-7 is 10.00 in AlgaPSA and 10.01 in QuickBooks." in told
-    assert "or accept the difference." in told
+    assert CATALOGUE[ExceptionKind.TOTAL_DIFFERENCE].cure in told
     assert "AlgaPSA total 10.00, QuickBooks total 10.01" in told
     assert "https://app.qbo.intuit.com/app/invoice?txnId=145" in told
     assert told.endswith("1 open exception.\n")
     [stored] = shell.json("exceptions", REALM)["exceptions"]
     assert (stored["number"], stored["kind"]) == (1, "total_difference")
-    assert stored["actions"] == ["accept", "dismiss"]
+    assert stored["what_happened"] == raised.what_happened
 
 
 def test_a_memo_cannot_steer_the_terminal(shell: Shell) -> None:
@@ -114,6 +118,23 @@ def test_a_company_that_must_be_reconnected_ends_aborted_with_the_cure(shell: Sh
     assert result.exit_code == 1
     assert "aborted: " in result.stderr
     assert "connections add" in result.stderr
+
+
+def test_a_cycle_that_is_ended_gives_its_lease_back(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell.connect()
+
+    def ended(*_: object) -> None:
+        raise EndAskedError
+
+    monkeypatch.setattr(AlgaPsa, "preflight", ended)
+
+    result = shell.run("cycle", REALM)
+
+    assert result.exit_code == 130
+    assert "The next one goes on where it stopped." in result.stderr
+    assert in_ledger(shell, leases.holder_of, REALM) is None
 
 
 def test_the_doctor_looks_at_every_side_and_names_each_problem(shell: Shell) -> None:

@@ -12,7 +12,6 @@ import typer
 
 from qbo_sync_dagster.actions.sync_requests import request_sync_now
 from qbo_sync_dagster.cli.cycles import company_row, run_shown
-from qbo_sync_dagster.cli.demo.ending import EndAskedError, orderly_end
 from qbo_sync_dagster.cli.demo.folder import data_folder, only_one, write_settings
 from qbo_sync_dagster.cli.demo.services import (
     HOST,
@@ -21,6 +20,7 @@ from qbo_sync_dagster.cli.demo.services import (
     running_services,
 )
 from qbo_sync_dagster.cli.demo.stack import DemoStack, running_stack
+from qbo_sync_dagster.cli.ending import EXIT_CODE, EndAskedError, orderly_end
 from qbo_sync_dagster.cli.output import (
     JsonFlag,
     add_row,
@@ -39,7 +39,6 @@ from qbo_sync_dagster.sync.outcome import CycleEnd, Outcome
 
 _BOOKKEEPER_SECONDS = 120.0
 _CHECK_SECONDS = 1.0
-_INTERRUPTED = 130
 
 
 def demo(
@@ -75,7 +74,7 @@ def _ended_in_order() -> Iterator[None]:
         with orderly_end():
             yield
     except EndAskedError as error:
-        raise typer.Exit(_INTERRUPTED) from error
+        raise typer.Exit(EXIT_CODE) from error
     finally:
         remark("Everything that was started has ended.")
 

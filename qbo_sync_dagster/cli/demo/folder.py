@@ -80,9 +80,14 @@ def today() -> date:
 
 
 def remembered_world(folder: Path) -> DemoWorld | None:
-    """The world built in this folder; None if none was finished."""
+    """The world built in this folder; None if none was finished, or by another version."""
     path = folder / "world.json"
-    return _world(json.loads(path.read_text())) if path.exists() else None
+    if not path.exists() or not (folder / "postgres").exists():
+        return None
+    try:
+        return _world(json.loads(path.read_text()))
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def remember_world(folder: Path, world: DemoWorld) -> None:

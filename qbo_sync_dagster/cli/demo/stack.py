@@ -58,11 +58,11 @@ class DemoStack:
 @contextmanager
 def running_stack(folder: Path) -> Iterator[DemoStack]:
     """Start the server and the sandbox; build the world if this folder has none; end both."""
+    world = demo_folder.remembered_world(folder)
     with working("Starting PostgreSQL ..."):
         server = postgres.start(folder / "postgres")
     try:
         with working("Starting the sandbox QuickBooks ..."):
-            world = demo_folder.remembered_world(folder)
             urls = _databases(server, anew=world is None)
             sandbox = SandboxProcess(urls["quickbooks"])
         with sandbox:

@@ -14,6 +14,9 @@ class EndAskedError(BaseException):
     """Somebody asked this process to end. Not an Exception: no handler of errors may eat it."""
 
 
+EXIT_CODE = 130
+
+
 @contextmanager
 def orderly_end() -> Iterator[None]:
     """Inside, the first signal raises EndAskedError; later ones are ignored while that unwinds."""
