@@ -29,6 +29,8 @@ def create_ledger_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
         pool_size=pool_size,
         max_overflow=10,
         pool_pre_ping=True,
+        # A failed statement is logged: without the customer's data that it carried.
+        hide_parameters=True,
         # Payloads are kept as QuickBooks sent them: an amount through a float could lose a cent.
         json_serializer=partial(simplejson.dumps, use_decimal=True, default=str),
         json_deserializer=partial(simplejson.loads, use_decimal=True),

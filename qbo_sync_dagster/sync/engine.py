@@ -94,7 +94,7 @@ class SyncEngine:
         self.monotonic = monotonic
         self.ledger = create_ledger_engine(config.ledger_url)
         self.algapsa = sa.create_engine(
-            _with_driver(config.algapsa_url), pool_pre_ping=True, pool_size=3
+            _with_driver(config.algapsa_url), pool_pre_ping=True, pool_size=3, hide_parameters=True
         )
         self.cipher = token_vault.TokenCipher(config.secret_key)
         self.clock = LedgerClock(self.ledger)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 from decimal import Decimal
 
+import pytest
 import sqlalchemy as sa
 
 from qbo_sync_dagster.ledger import cycles, inbox
@@ -62,3 +63,11 @@ def test_the_short_form_of_a_postgresql_address_works(ledger: Ledger) -> None:
 
     assert LedgerClock(engine).now()
     engine.dispose()
+
+
+def test_a_failed_statement_tells_nothing_of_what_it_carried(ledger: Ledger) -> None:
+    nobody = inbox.Delivered("Payment", "7", 0, False, None, {"Name": "Quarry Lane Dental"})
+
+    with pytest.raises(sa.exc.IntegrityError) as caught, ledger.begin() as connection:
+        inbox.receive(connection, "no such company", [nobody])
+    assert "Quarry Lane" not in str(caught.value)
