@@ -191,10 +191,10 @@ def test_payment_taken_back_from_a_cancelled_invoice_leaves_it_cancelled(world) 
     world.receive()
     world.do(invoices.bulk_cancel, [invoice.invoice_id])
 
-    world.quickbooks.delete(world.company.realm, "Payment", payment)
+    world.repay(payment, (invoice, "40.00"))
     world.receive()
 
-    assert world.rows(invoice) == [10_000, -10_000]
+    assert world.rows(invoice) == [10_000, -10_000, 4_000]
     assert world.state(invoice).status == "cancelled"
 
 
