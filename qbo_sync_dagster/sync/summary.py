@@ -18,20 +18,20 @@ def summarize(results: Mapping[Stage, StageResult]) -> str:
     applied = results.get(Stage.APPLIED_CHANGES)
     drift = results.get(Stage.DRIFT_REPORT)
     posted = results.get(Stage.POSTED_OPERATIONS)
-    parts: list[tuple[int, str]] = []
+    parts: list[tuple[int, str, str]] = []
     if isinstance(posted, PostedOperations):
         parts += [
-            (posted.done, "operations processed"),
-            (posted.refused, "refused by QuickBooks"),
-            (posted.in_doubt, "without an answer"),
+            (posted.done, "operation processed", "operations processed"),
+            (posted.refused, "refused by QuickBooks", "refused by QuickBooks"),
+            (posted.in_doubt, "without an answer", "without an answer"),
         ]
     if isinstance(applied, AppliedChanges):
         parts += [
-            (applied.payments_applied, "payments applied"),
-            (applied.payments_reversed, "payments reversed"),
-            (applied.parked, "changes waiting"),
+            (applied.payments_applied, "payment applied", "payments applied"),
+            (applied.payments_reversed, "payment reversed", "payments reversed"),
+            (applied.parked, "change waiting", "changes waiting"),
         ]
     if isinstance(drift, DriftReport):
-        parts.append((drift.documents, "drift found"))
-    told = [f"{count:,} {what}" for count, what in parts if count]
+        parts.append((drift.documents, "drift found", "drift found"))
+    told = [f"{count:,} {one if count == 1 else many}" for count, one, many in parts if count]
     return ", ".join(told) or "Nothing to do"

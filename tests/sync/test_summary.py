@@ -20,7 +20,7 @@ def test_what_was_done_comes_first_and_then_what_waits() -> None:
 
     assert summarize(results) == (
         "1,030 operations processed, 3 refused by QuickBooks, 4 without an answer, "
-        "12 payments applied, 1 payments reversed, 2 changes waiting, 1 drift found"
+        "12 payments applied, 1 payment reversed, 2 changes waiting, 1 drift found"
     )
 
 

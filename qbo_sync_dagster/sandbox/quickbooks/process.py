@@ -27,8 +27,9 @@ class SandboxProcess:
     def __init__(self, dsn: str, port: int = 0) -> None:
         command = [sys.executable, "-m", "qbo_sync_dagster.sandbox.quickbooks"]
         options = ["--dsn", dsn, "--port", str(port), "--end-with-parent", str(os.getpid())]
+        # A session of its own: Ctrl-C in a terminal is for the parent, which then ends the child.
         self._child = subprocess.Popen(  # noqa: S603  (our own module)
-            [*command, *options], stdout=subprocess.PIPE, text=True
+            [*command, *options], stdout=subprocess.PIPE, text=True, start_new_session=True
         )
         self.base_url = self._announced()
         self.control = SandboxControl(self.base_url)
