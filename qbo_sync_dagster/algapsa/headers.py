@@ -45,7 +45,8 @@ _HEADERS = f"""
         WHERE tenant = :tenant AND invoice_id IN (SELECT invoice_id FROM chosen)
         GROUP BY invoice_id
     ), mapped AS MATERIALIZED (
-        SELECT DISTINCT ON (alga_entity_id) alga_entity_id, integration_type, external_entity_id
+        SELECT DISTINCT ON (alga_entity_id) alga_entity_id, integration_type, external_entity_id,
+            external_realm_id
         FROM tenant_external_entity_mappings
         WHERE tenant = :tenant AND alga_entity_type = 'invoice'
             AND integration_type IN ('quickbooks_online', 'quickbooks_csv')
@@ -61,7 +62,7 @@ _HEADERS = f"""
             {book_date("i.invoice_date")}, {book_date("i.due_date")}, i.currency_code,
             i.exchange_rate_basis_points, i.total_amount, i.subtotal, i.tax, i.tax_source,
             i.po_number, charge.content)::text),
-        mapped.integration_type, mapped.external_entity_id
+        mapped.integration_type, mapped.external_entity_id, mapped.external_realm_id
     FROM chosen i
     LEFT JOIN charge ON charge.invoice_id = i.invoice_id
     LEFT JOIN paid ON paid.invoice_id = i.invoice_id

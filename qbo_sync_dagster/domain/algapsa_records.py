@@ -77,7 +77,8 @@ class DocumentHeader:
     `fingerprint` covers every field that an export carries, the charges included, and neither
     payments nor credits, so that it moves exactly when what we exported would look different.
     `mapped_by_algapsa` says that AlgaPSA itself keeps a mapping (quickbooks_online, or
-    quickbooks_csv) which is not ours; `mapped_external_id` is the object it names, if any.
+    quickbooks_csv) which is not ours; `mapped_external_id` is the object it names, if any, and
+    `mapped_realm` the QuickBooks company of that object, None where AlgaPSA does not say.
     """
 
     invoice_id: str
@@ -97,6 +98,7 @@ class DocumentHeader:
     fingerprint: str
     mapped_by_algapsa: str | None = None
     mapped_external_id: str | None = None
+    mapped_realm: str | None = None
 
     @property
     def balance_minor(self) -> int:

@@ -83,6 +83,27 @@ def _billed(header: DocumentHeader, scope: CompanyScope) -> Standing:
     return Standing.TO_EXPORT
 
 
+def is_mapped_here(header: DocumentHeader, scope: CompanyScope) -> bool:
+    """Whether AlgaPSA itself says that this document is a certain invoice of this company.
+
+    A document of its CSV export is not: no object is named there.
+    """
+    home = scope.homes.get(header.invoice_id)
+    names_us = header.mapped_realm == scope.realm or (
+        header.mapped_realm is None and scope.is_home_of(header.invoice_id)
+    )
+    return (
+        header.mapped_by_algapsa == "quickbooks_online"
+        and bool(header.mapped_external_id)
+        and names_us
+        and home in (None, scope.realm)
+        and header.invoice_id not in scope.linked
+        and header.finalized_at is not None
+        and header.invoice_type != "credit_note"
+        and header.total_minor >= 0
+    )
+
+
 def _finalized_after_connecting(header: DocumentHeader, scope: CompanyScope) -> bool:
     # AlgaPSA keeps only the day of finalizing, so the connect day itself counts as after: asking
     # once too often loses nothing.

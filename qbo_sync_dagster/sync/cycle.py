@@ -34,6 +34,7 @@ from qbo_sync_dagster.sync.drift import report_drift
 from qbo_sync_dagster.sync.engine import SyncEngine
 from qbo_sync_dagster.sync.health import realm_health
 from qbo_sync_dagster.sync.imported_links import read_imported_links
+from qbo_sync_dagster.sync.mapped_documents import import_mappings
 from qbo_sync_dagster.sync.mirror import mirror_links
 from qbo_sync_dagster.sync.outbound import queue_operations
 from qbo_sync_dagster.sync.outcome import (
@@ -197,6 +198,8 @@ class _Cycle:
         yield self._timed(Stage.INBOUND_CHANGES, inbound)
         yield self._timed(Stage.APPLIED_CHANGES, self._apply(polled))
         yield self._timed(Stage.DRIFT_REPORT, self._drift())
+        if polled is not None:
+            import_mappings(self._ctx, self._current)
         yield self._timed(Stage.OUTBOUND_OPERATIONS, self._queue())
         posted = post_operations(self._ctx, again, polled=polled is not None)
         mirror_links(self._ctx)
@@ -266,6 +269,7 @@ class _Cycle:
             lost = {}
         accept_small_differences(self._ctx)
         customers = apply_customers(self._ctx)
+        adopted = adopt_documents(self._ctx, lambda: self._unlinked_by_number)
         payments = apply_payments(self._ctx)
         documents = apply_documents(self._ctx, lambda: self._unlinked_by_number, lost)
         cursor = self._ctx.connection.cursor
@@ -277,7 +281,7 @@ class _Cycle:
             customers=customers.applied,
             payments_applied=payments.applied,
             payments_reversed=payments.reversed,
-            documents=documents.applied,
+            documents=adopted + documents.applied,
             known=documents.known + payments.known,
             foreign=customers.foreign + documents.foreign + payments.foreign,
             parked=customers.parked + documents.parked + payments.parked,

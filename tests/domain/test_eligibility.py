@@ -13,6 +13,7 @@ from qbo_sync_dagster.domain.eligibility import (
     Standing,
     connect_day,
     exceptions_of,
+    is_mapped_here,
     standing,
 )
 
@@ -165,3 +166,40 @@ def test_a_judged_document_is_told_again_only_when_its_content_changes(header: M
 
     assert before.version == paid.version
     assert before.version != edited.version
+
+
+@pytest.mark.parametrize(
+    ("fields", "here"),
+    [
+        ({}, True),
+        ({"mapped_realm": HERE}, True),
+        ({"mapped_realm": ELSEWHERE}, False),
+        ({"mapped_by_algapsa": "quickbooks_csv"}, False),
+        ({"mapped_external_id": None}, False),
+        ({"finalized_at": None}, False),
+        ({"invoice_type": "credit_note"}, False),
+        ({"total_minor": -1}, False),
+    ],
+)
+def test_a_mapping_that_names_an_invoice_of_this_company_can_become_a_link(
+    header: Make, fields: dict[str, Any], here: bool
+) -> None:
+    mapped = {"mapped_by_algapsa": "quickbooks_online", "mapped_external_id": "145"}
+
+    assert is_mapped_here(header(**(mapped | fields)), scope()) is here
+
+
+def test_a_mapping_goes_to_the_company_it_names_and_not_to_the_default(header: Make) -> None:
+    mapped = header(
+        mapped_by_algapsa="quickbooks_online", mapped_external_id="145", mapped_realm=HERE
+    )
+
+    assert is_mapped_here(mapped, scope(is_default=False))
+    assert not is_mapped_here(mapped, scope(homes={"inv-1": ELSEWHERE}))
+    assert not is_mapped_here(mapped, scope(linked={"inv-1"}))
+
+
+def test_a_mapping_that_names_no_company_is_the_default_companys(header: Make) -> None:
+    mapped = header(mapped_by_algapsa="quickbooks_online", mapped_external_id="145")
+
+    assert not is_mapped_here(mapped, scope(is_default=False))
