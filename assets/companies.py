@@ -17,6 +17,7 @@ from assets.metadata import check_result, severity, to_metadata
 from qbo_sync_dagster.ledger import link_doubles
 from qbo_sync_dagster.panels.checks import MEANING, Check, Verdict, together, verdicts
 from qbo_sync_dagster.panels.companies import companies_panel
+from qbo_sync_dagster.panels.markdown import harmless
 from qbo_sync_dagster.panels.values import Panel
 from qbo_sync_dagster.resources import SyncEngineResource
 from qbo_sync_dagster.sync.outcome import SyncHealth
@@ -106,7 +107,7 @@ def evaluation(
         check_name=verdict.check.value,
         passed=verdict.passed,
         severity=severity(verdict),
-        description=verdict.sentence,
+        description=harmless(verdict.sentence),
         metadata=dict(verdict.figures),
         partition=partition,
     )

@@ -7,6 +7,7 @@ from datetime import datetime
 import dagster as dg
 
 from qbo_sync_dagster.panels.checks import Verdict
+from qbo_sync_dagster.panels.markdown import harmless
 from qbo_sync_dagster.panels.values import Markdown, Panel, Table, Value
 
 
@@ -22,7 +23,7 @@ def check_result(verdict: Verdict, asset: str) -> dg.AssetCheckResult:
         check_name=verdict.check.value,
         passed=verdict.passed,
         severity=severity(verdict),
-        description=verdict.sentence,
+        description=harmless(verdict.sentence),
         metadata=dict(verdict.figures),
     )
 

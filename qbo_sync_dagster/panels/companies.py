@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from qbo_sync_dagster.panels import words
-from qbo_sync_dagster.panels.health import connection_state
 from qbo_sync_dagster.panels.values import Panel, Table
 from qbo_sync_dagster.sync.outcome import SyncHealth
 
@@ -68,8 +67,8 @@ def _last_cycle(health: SyncHealth) -> str:
 def _connection(health: SyncHealth, now: datetime) -> tuple[str | int, ...]:
     return (
         health.company_name,
-        connection_state(health.state),
+        "reconnect needed" if health.state == "reconnect" else health.state,
         "on" if health.auto_sync else "off",
-        words.until(health.token_expires_at, now),
+        words.until_day(health.token_expires_at, now),
         words.instant(health.last_success_at),
     )

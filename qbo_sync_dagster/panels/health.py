@@ -78,7 +78,7 @@ def _next_cycle(health: SyncHealth) -> str:
 def _summary(health: SyncHealth, curve: Curve) -> str:
     parts = [f"**{escape(health.company_name, longest=50)}**: {_verdict(health)}"]
     if health.problem:
-        parts.append(escape(health.problem, longest=120))
+        parts.append(escape(health.problem, longest=160))
     told, picture = "\n\n".join(parts), _picture(curve)
     return told + picture if len(told) + len(picture) <= INLINE_CHARACTERS else told
 

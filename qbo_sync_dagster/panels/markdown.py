@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$^-])")
 # GitHub's Markdown makes a link of any address in running text; a memo must not become one.
 _ADDRESS = re.compile(r"(://|\bwww\.)", re.IGNORECASE)
+_LOOKALIKES = str.maketrans("[]<>`", "()‹›'")
 _ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
 
 
@@ -20,6 +21,14 @@ def escape(text: str, *, longest: int = 300) -> str:
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = _ADDRESS.sub(rf"\1{_ZERO_WIDTH_SPACE}", line)
     return _SPECIAL.sub(r"\\\1", line)
+
+
+def harmless(text: str, *, longest: int = 1000) -> str:
+    """The text for places that show it as Markdown here and as plain text there.
+
+    It reads the same in both, so it is not escaped: what could become a link or HTML is replaced.
+    """
+    return _ADDRESS.sub(rf"\1{_ZERO_WIDTH_SPACE}", shorten(text, longest).translate(_LOOKALIKES))
 
 
 def shorten(text: str, longest: int = 300) -> str:

@@ -36,3 +36,9 @@ def until(when: datetime | None, now: datetime) -> str:
     if when <= now:
         return f"{instant(when)} (passed)"
     return f"{instant(when)} (in {duration(when - now)})"
+
+
+def until_day(when: datetime | None, now: datetime) -> str:
+    """`2027-02-01 (in 71 days)`, for narrow columns."""
+    told = until(when, now)
+    return told if when is None else f"{when:%Y-%m-%d} {told[told.index('(') :]}"

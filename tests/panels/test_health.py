@@ -55,7 +55,7 @@ def test_switched_off_and_disconnected_companies_say_what_starts_a_cycle(
 
 
 def test_the_summary_with_its_curves_shows_at_once(health_of: HealthOf, now: datetime) -> None:
-    health = health_of(company_name="N" * 50, problem="p" * 120, errored=9, drift=9, held=1)
+    health = health_of(company_name="N" * 50, problem="p" * 160, errored=9, drift=9, held=1)
     curve = Curve(pending=list(range(24)), open_exceptions=list(range(1000, 1024)))
 
     panel = health_panel(health, curve, now)["panel"]

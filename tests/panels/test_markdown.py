@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qbo_sync_dagster.panels.markdown import escape, link, table
+from qbo_sync_dagster.panels.markdown import escape, harmless, link, table
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,10 @@ def test_a_table_has_a_line_per_row() -> None:
         "| --- | --- |",
         "| 1 | 2 |",
     ]
+
+
+def test_a_sentence_reads_the_same_as_text_and_as_markdown() -> None:
+    assert harmless("Invoice INV-0042 failed; run `qbo-sync doctor`.") == (
+        "Invoice INV-0042 failed; run 'qbo-sync doctor'."
+    )
+    assert harmless("[pay](https://example.com) <b>") == "(pay)(https://\u200bexample.com) ‹b›"

@@ -41,3 +41,9 @@ def test_a_date_ahead_says_how_far() -> None:
     assert words.until(NOON + timedelta(days=14), NOON) == "2026-12-06 12:00 UTC (in 14 days)"
     assert words.until(NOON, NOON) == "2026-11-22 12:00 UTC (passed)"
     assert words.until(None, NOON) == "not known yet"
+
+
+def test_a_narrow_column_leaves_the_hour_out() -> None:
+    assert words.until_day(NOON + timedelta(days=14), NOON) == "2026-12-06 (in 14 days)"
+    assert words.until_day(NOON - timedelta(days=1), NOON) == "2026-11-21 (passed)"
+    assert words.until_day(None, NOON) == "not known yet"
