@@ -28,7 +28,12 @@ from qbo_sync_dagster.quickbooks.client import QuickBooksClient
 from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError, QuickBooksError
 from qbo_sync_dagster.sync.context import CycleContext, Tally
 from qbo_sync_dagster.sync.customers import apply_customers
-from qbo_sync_dagster.sync.documents import apply_documents, read_payments, unlinked_payments
+from qbo_sync_dagster.sync.documents import (
+    adopt_documents,
+    apply_documents,
+    read_payments,
+    unlinked_payments,
+)
 from qbo_sync_dagster.sync.doubts import settle_doubt
 from qbo_sync_dagster.sync.drift import report_drift
 from qbo_sync_dagster.sync.engine import SyncEngine

@@ -99,6 +99,19 @@ def apply_documents(
         return batch.apply(already_foreign=len(memos))
 
 
+def adopt_documents(ctx: CycleContext, headers_by_number: HeadersByNumber) -> int:
+    """Link arrived invoices that are ours; returns how many.
+
+    This precedes payments: on an invoice that a restored ledger does not know yet, a payment that
+    stands in AlgaPSA would be taken back.
+    """
+    with ctx.ledger() as connection:
+        changes = inbox.unsettled(connection, ctx.realm, "Invoice")
+        if not changes:
+            return 0
+        return _Batch(ctx, connection, changes, headers_by_number).adopt()
+
+
 class _Batch:
     """The document changes of one cycle, applied in one ledger transaction."""
 
@@ -138,6 +151,26 @@ class _Batch:
             foreign=len(self._settled["foreign"]) + already_foreign,
             parked=self._parking.parked,
         )
+
+    def adopt(self) -> int:
+        """Settle the changes of unlinked invoices that are ours; the others stay as they are."""
+        adopted = [
+            change
+            for change in self._changes
+            if not change.deleted and change.object_id not in self._linked
+            if self._is_adopted(change)
+        ]
+        ids = [change.change_id for change in adopted]
+        inbox.settle(self._connection, self._ctx.realm, ids, "applied")
+        self._parking.close([f"Invoice:{change.object_id}" for change in adopted])
+        return len(adopted)
+
+    def _is_adopted(self, change: inbox.Change) -> bool:
+        try:
+            invoice = parse_invoice(change.payload)
+            return self._unlinked(invoice, document_view(invoice)) == "applied"
+        except DomainError:
+            return False  # parked with its cause when the documents are applied
 
     def _state_of(self, change: inbox.Change) -> str:
         link = self._linked.get(change.object_id)
