@@ -22,7 +22,8 @@ _QUEUED_OR_RUNNING = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-_ENDED_BADLY = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+_ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+_ENDED = [dg.DagsterRunStatus.SUCCESS, *_ENDED_BADLY]
 
 
 def busy_partitions(instance: dg.DagsterInstance) -> set[str]:
@@ -32,14 +33,12 @@ def busy_partitions(instance: dg.DagsterInstance) -> set[str]:
 
 
 def runs_of_request(instance: dg.DagsterInstance, request_id: int) -> RequestedRuns:
-    """How the runs started for a request stand."""
-    records = instance.get_run_records(
-        filters=dg.RunsFilter(tags={REQUEST_TAG: str(request_id)}), limit=100
-    )
-    ended = [record for record in records if record.dagster_run.is_finished]
-    ends = [record.end_time for record in ended if record.end_time is not None]
-    last = datetime.fromtimestamp(max(ends), UTC) if ends else None
-    return RequestedRuns(len(ended), last)
+    """How many runs started for a request have ended, and when the newest of them did."""
+    ended = dg.RunsFilter(tags={REQUEST_TAG: str(request_id)}, statuses=_ENDED)
+    newest = instance.get_run_records(filters=ended, limit=1)
+    end = newest[0].end_time if newest else None
+    last = datetime.fromtimestamp(end, UTC) if end is not None else None
+    return RequestedRuns(instance.get_runs_count(ended), last)
 
 
 def has_died(instance: dg.DagsterInstance, run_id: str) -> bool:
