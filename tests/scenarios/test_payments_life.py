@@ -212,7 +212,7 @@ def test_entered_anew_while_the_old_one_is_deleted(world) -> None:
     payment = world.pay((invoice, "100.00"))
     world.receive()
     world.quickbooks.delete(world.company.realm, "Payment", payment)
-    world.pay((invoice, "100.00"))
+    world.pay((invoice, "100.00"), date=(world.today - timedelta(days=3)).isoformat())
 
     world.receive()
 
