@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,11 +31,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """An object as a poll or a read delivered it; amounts in `payload` are strings or ints."""
+    """An object as a poll or a read delivered it; amounts in `payload` are strings or ints.
+
+    `version` is None where its SyncToken cannot be read.
+    """
 
     entity: str
     object_id: str
-    version: int
+    version: int | None
     deleted: bool
     updated_at: datetime | None
     payload: dict[str, Any]
@@ -52,12 +55,37 @@ def receive(connection: sa.Connection, realm: str, objects: Sequence[Delivered])
     now reads otherwise: an answer that came damaged must not stand for the good one.
     """
     # One statement can't meet the same row twice.
-    keyed = {(it.entity, it.object_id, it.version, it.deleted): it for it in objects}
+    keyed = {
+        (it.entity, it.object_id, it.version, it.deleted): it
+        for it in _versioned(connection, realm, objects)
+    }
     rows = [_row(realm, item) for item in keyed.values()]
     stored = 0
     for start in range(0, len(rows), _ROWS_A_STATEMENT):
         stored += connection.execute(_store(rows[start : start + _ROWS_A_STATEMENT])).rowcount
     return stored
+
+
+def _versioned(
+    connection: sa.Connection, realm: str, objects: Sequence[Delivered]
+) -> list[Delivered]:
+    """Each with a version: an unknown one counts as newer than what is stored.
+
+    Taken for an old one it would pass as known, and a change would be lost.
+    """
+    return [
+        replace(item, version=_stand_in(connection, realm, item)) if item.version is None else item
+        for item in objects
+    ]
+
+
+def _stand_in(connection: sa.Connection, realm: str, item: Delivered) -> int:
+    stored = newest(connection, realm, item.entity, [item.object_id]).get(item.object_id)
+    if stored is None:
+        return 0
+    content = {name: value for name, value in stored.payload.items() if name != "SyncToken"}
+    is_same = stored.state == "parked" or content == item.payload
+    return max(stored.version if is_same else stored.version + 1, 0)
 
 
 def _row(realm: str, item: Delivered) -> dict[str, Any]:
@@ -88,8 +116,9 @@ def refresh(connection: sa.Connection, realm: str, objects: Sequence[Delivered])
     QuickBooks may change a payment's lines without a new token (its invoice was voided), so the
     same version with another content is planned anew.
     """
-    stored = receive(connection, realm, objects)
-    for item in objects:
+    versioned = _versioned(connection, realm, objects)
+    stored = receive(connection, realm, versioned)
+    for item in versioned:
         result = connection.execute(
             sa.update(inbound_changes)
             .where(

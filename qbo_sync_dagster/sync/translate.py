@@ -24,7 +24,7 @@ def delivered(raw: RawObject) -> Delivered:
     return Delivered(
         entity=raw.entity,
         object_id=raw.id,
-        version=DELETED_VERSION if raw.deleted else version(raw.sync_token),
+        version=DELETED_VERSION if raw.deleted else _readable(raw.sync_token),
         deleted=raw.deleted,
         updated_at=raw.updated_at,
         payload=raw.payload,
@@ -32,9 +32,13 @@ def delivered(raw: RawObject) -> Delivered:
 
 
 def version(sync_token: str | None) -> int:
-    """A SyncToken as a number; one that is none is version 0, and the object is parked later."""
+    """A SyncToken as a number; one that is none is version 0."""
+    return _readable(sync_token) or 0
+
+
+def _readable(sync_token: str | None) -> int | None:
     token = sync_token or ""
-    return int(token) if token.isdecimal() and len(token) <= 18 else 0
+    return int(token) if token.isdecimal() and len(token) <= 18 else None
 
 
 def document_view(invoice: Invoice) -> DocumentView:

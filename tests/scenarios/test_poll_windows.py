@@ -1,0 +1,127 @@
+"""Polls that one change answer cannot hold: too many changes, or too long ago."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from qbo_sync_dagster.sync.outcome import Stage
+
+GONE = "Exported invoice was voided or deleted in QuickBooks"
+CHANGED = "Exported invoice was changed in QuickBooks"
+
+
+def _sales(world, count: int) -> list[dict[str, Any]]:
+    """Invoices of a walk-in customer, to be seeded."""
+    stranger = str(world.quickbooks.customer(world.company.realm, "Walk-in sales")["Id"])
+    line = {
+        "Amount": 80,
+        "DetailType": "SalesItemLineDetail",
+        "SalesItemLineDetail": {"ItemRef": {"value": world.company.item}},
+    }
+    body = {"CustomerRef": {"value": stranger}, "Line": [line]}
+    return [{"entity": "Invoice", "body": body | {"DocNumber": f"WALK-{n}"}} for n in range(count)]
+
+
+def test_fifteen_hundred_invoice_changes_in_one_window_lose_none(world) -> None:
+    realm = world.company.realm
+    edited, voided, deleted = (world.exported(client=n) for n in range(3))
+    world.quickbooks.edit(realm, "Invoice", world.quickbooks_id(edited), DueDate="2031-01-31")
+    world.quickbooks.void(realm, "Invoice", world.quickbooks_id(voided))
+    world.quickbooks.delete(realm, "Invoice", world.quickbooks_id(deleted))
+    world.quickbooks.seed(realm, _sales(world, 1_500))
+
+    results, end = world.stages()
+
+    assert end.outcome == "succeeded", end.sentence
+    assert results[Stage.INBOUND_CHANGES].sweep == "more changes than one answer holds"
+    assert results[Stage.APPLIED_CHANGES].foreign >= 1_500
+    assert results[Stage.APPLIED_CHANGES].parked == 0
+    assert world.titles() == [CHANGED, GONE, GONE]
+
+
+def test_once_a_sweep_is_over_polls_are_cheap_again(world) -> None:
+    world.quickbooks.seed(world.company.realm, _sales(world, 1_100))
+    for _ in range(2):
+        world.cycle()
+        world.later(timedelta(minutes=15))
+    world.forget()
+
+    results, end = world.stages()
+
+    assert results[Stage.INBOUND_CHANGES].sweep is None
+    assert end.sentence == "Nothing to do"
+    assert world.metered() == 1
+
+
+def test_a_change_made_while_a_sweep_runs_is_not_lost(world) -> None:
+    realm = world.company.realm
+    invoice = world.exported()
+    world.quickbooks.seed(realm, _sales(world, 1_100))
+    events = world.events()
+    assert next(events).result.sweep
+
+    world.quickbooks.edit(realm, "Invoice", world.quickbooks_id(invoice), DocNumber="X-1")
+    for _ in events:
+        pass
+    world.cycle()
+
+    assert world.titles() == [CHANGED]
+
+
+def test_a_cursor_forty_days_old_finds_what_was_changed_and_deleted_meanwhile(world) -> None:
+    realm = world.company.realm
+    edited, deleted, untouched = (world.exported(client=n) for n in range(3))
+    identity = world.quickbooks_id(edited)
+    world.later(timedelta(days=5))
+    world.quickbooks.delete(realm, "Invoice", world.quickbooks_id(deleted))
+    world.quickbooks.edit(realm, "Invoice", identity, DocNumber="X-1")
+    world.later(timedelta(days=35))
+    fresh = world.invoice()
+    world.forget()
+
+    results, end = world.stages()
+
+    assert end.outcome == "succeeded", end.sentence
+    assert results[Stage.INBOUND_CHANGES].sweep == "the last poll was 40 days ago"
+    assert world.titles() == [CHANGED, GONE]
+    assert {item.records[0]["id"] for item in world.open()} == {
+        edited.invoice_id,
+        deleted.invoice_id,
+    }
+    assert len(world.in_quickbooks(untouched)) == 1
+    assert len(world.in_quickbooks(fresh)) == 1
+    assert world.quickbooks.call_counts(realm)["cdc"] == 0
+
+
+def test_a_sweep_that_breaks_off_keeps_the_cursor_and_is_repeated(world) -> None:
+    realm = world.company.realm
+    invoice = world.exported()
+    world.quickbooks.delete(realm, "Invoice", world.quickbooks_id(invoice))
+    world.later(timedelta(days=40))
+    [(before,)] = world.in_ledger("SELECT cursor FROM connections")
+    world.quickbooks.fault("503", realm=realm, kind="query", entity="Payment", times=9)
+
+    end = world.cycle()
+
+    assert end.outcome == "failed"
+    assert end.health.cursor == before
+    assert world.titles() == []
+    world.quickbooks.clear_faults(realm)
+
+    assert world.cycle().outcome == "succeeded"
+    assert world.titles() == [GONE]
+
+
+def test_changes_at_the_edge_of_two_polls_are_seen_once(world) -> None:
+    """The overlap brings them again; nothing is counted or raised a second time."""
+    realm = world.company.realm
+    invoice = world.exported()
+    world.quickbooks.edit(realm, "Invoice", world.quickbooks_id(invoice), DocNumber="X-1")
+    world.cycle()
+    count = world.exception(CHANGED).number
+
+    results, _ = world.stages()
+
+    assert results[Stage.INBOUND_CHANGES].received == 0
+    assert world.exception(CHANGED).number == count
