@@ -150,20 +150,6 @@ def test_one_taken_number_of_a_batch_does_not_hold_back_the_others(world) -> Non
     assert (end.health.errored, end.health.quickbooks_writes) == (1, 2)
 
 
-def test_a_look_up_answer_without_numbers_proves_nothing_free(world) -> None:
-    draft = world.draft()
-    _history(world, draft.number)
-    world.finalize(draft)
-    world.quickbooks.set(world.company.realm, custom_txn_numbers=False)
-    world.quickbooks.fault(
-        "omit_field:DocNumber", realm=world.company.realm, kind="query", entity="Invoice", times=9
-    )
-
-    world.cycle()
-
-    assert len(world.in_quickbooks(draft)) == 1
-
-
 def test_an_unreadable_hit_does_not_hold_back_numbers_that_are_free(world) -> None:
     draft = world.draft()
     _history(world, draft.number)

@@ -23,23 +23,6 @@ def _sales(world, count: int) -> list[dict[str, Any]]:
     return [{"entity": "Invoice", "body": body | {"DocNumber": f"WALK-{n}"}} for n in range(count)]
 
 
-def test_fifteen_hundred_invoice_changes_in_one_window_lose_none(world) -> None:
-    realm = world.company.realm
-    edited, voided, deleted = (world.exported(client=n) for n in range(3))
-    world.quickbooks.edit(realm, "Invoice", world.quickbooks_id(edited), DueDate="2031-01-31")
-    world.quickbooks.void(realm, "Invoice", world.quickbooks_id(voided))
-    world.quickbooks.delete(realm, "Invoice", world.quickbooks_id(deleted))
-    world.quickbooks.seed(realm, _sales(world, 1_500))
-
-    results, end = world.stages()
-
-    assert end.outcome == "succeeded", end.sentence
-    assert results[Stage.INBOUND_CHANGES].sweep == "more changes than one answer holds"
-    assert results[Stage.APPLIED_CHANGES].foreign >= 1_500
-    assert results[Stage.APPLIED_CHANGES].parked == 0
-    assert world.titles() == [CHANGED, GONE, GONE]
-
-
 def test_once_a_sweep_is_over_polls_are_cheap_again(world) -> None:
     world.quickbooks.seed(world.company.realm, _sales(world, 1_100))
     for _ in range(2):
@@ -69,31 +52,6 @@ def test_a_change_made_while_a_sweep_runs_is_not_lost(world) -> None:
     assert world.titles() == [CHANGED]
 
 
-def test_a_cursor_forty_days_old_finds_what_was_changed_and_deleted_meanwhile(world) -> None:
-    realm = world.company.realm
-    edited, deleted, untouched = (world.exported(client=n) for n in range(3))
-    identity = world.quickbooks_id(edited)
-    world.later(timedelta(days=5))
-    world.quickbooks.delete(realm, "Invoice", world.quickbooks_id(deleted))
-    world.quickbooks.edit(realm, "Invoice", identity, DocNumber="X-1")
-    world.later(timedelta(days=35))
-    fresh = world.invoice()
-    world.forget()
-
-    results, end = world.stages()
-
-    assert end.outcome == "succeeded", end.sentence
-    assert results[Stage.INBOUND_CHANGES].sweep == "the last poll was 40 days ago"
-    assert world.titles() == [CHANGED, GONE]
-    assert {item.records[0]["id"] for item in world.open()} == {
-        edited.invoice_id,
-        deleted.invoice_id,
-    }
-    assert len(world.in_quickbooks(untouched)) == 1
-    assert len(world.in_quickbooks(fresh)) == 1
-    assert world.quickbooks.call_counts(realm)["cdc"] == 0
-
-
 def test_a_sweep_that_breaks_off_keeps_the_cursor_and_is_repeated(world) -> None:
     realm = world.company.realm
     invoice = world.exported()
@@ -111,17 +69,3 @@ def test_a_sweep_that_breaks_off_keeps_the_cursor_and_is_repeated(world) -> None
 
     assert world.cycle().outcome == "succeeded"
     assert world.titles() == [GONE]
-
-
-def test_changes_at_the_edge_of_two_polls_are_seen_once(world) -> None:
-    """The overlap brings them again; nothing is counted or raised a second time."""
-    realm = world.company.realm
-    invoice = world.exported()
-    world.quickbooks.edit(realm, "Invoice", world.quickbooks_id(invoice), DocNumber="X-1")
-    world.cycle()
-    count = world.exception(CHANGED).number
-
-    results, _ = world.stages()
-
-    assert results[Stage.INBOUND_CHANGES].received == 0
-    assert world.exception(CHANGED).number == count
