@@ -157,6 +157,9 @@ def is_void_mark(private_note: str, total: Decimal) -> bool:
 
 def parse_invoice(payload: Mapping[str, Any]) -> Invoice:
     fields = Fields("Invoice", payload)
+    if "Line" not in payload:
+        # Taken as an invoice without lines, it would look changed once they are shown.
+        raise fields.bad("Line", "is missing")
     return Invoice(
         id=fields.identifier("Id"),
         sync_token=fields.identifier("SyncToken"),

@@ -45,7 +45,7 @@ def adopt_if_ours(
         return False
     if not links.set_home(connection, ctx.connection.tenant, ctx.realm, [header.invoice_id]):
         return False
-    expected = replace(view, date=iso(header.invoice_date))
+    expected = replace(view, number=header.number, date=iso(header.invoice_date))
     found = FoundDocument(header, invoice, view, agreed=expected)
     link_documents(connection, ctx, [found], origin="adopted")
     _close_operation(connection, ctx, header.invoice_id)

@@ -21,6 +21,7 @@ from qbo_sync_dagster.sync import adoption
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.parking import Parking
 from qbo_sync_dagster.sync.poll import deletion
+from qbo_sync_dagster.sync.renumbered import adopt_renumbered
 from qbo_sync_dagster.sync.translate import delivered, document_view
 
 HeadersByNumber = Callable[[], Mapping[str, DocumentHeader]]
@@ -109,7 +110,8 @@ def adopt_documents(ctx: CycleContext, headers_by_number: HeadersByNumber) -> in
         changes = inbox.unsettled(connection, ctx.realm, "Invoice")
         if not changes:
             return 0
-        return _Batch(ctx, connection, changes, headers_by_number).adopt()
+        adopted = _Batch(ctx, connection, changes, headers_by_number).adopt()
+    return adopted + adopt_renumbered(ctx, headers_by_number)
 
 
 class _Batch:

@@ -87,9 +87,7 @@ def _changed_in_algapsa(
     ]
 
 
-def _differences(
-    link: links.Link, headers: Mapping[str, DocumentHeader]
-) -> list[FieldDifference]:
+def _differences(link: links.Link, headers: Mapping[str, DocumentHeader]) -> list[FieldDifference]:
     if is_gone_on_both_sides(_shown(link), headers.get(link.algapsa_id)):
         return []
     return differences(_agreed(link), _shown(link))

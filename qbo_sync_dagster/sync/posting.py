@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Protocol
 
 from qbo_sync_dagster.ledger import operations, postings
-from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError
+from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError, NoAnswerError
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.customers_out import CustomerLevel
 from qbo_sync_dagster.sync.documents_out import DocumentLevel
@@ -81,9 +81,11 @@ def _post(
     if polled:
         customers = CustomerLevel(ctx, multi_currency=rules.multi_currency)
         reason = _post_level(ctx, CREATE_CUSTOMER, customers, _of(again, "Customer"), total)
-    if reason is None and total.stopped is None:
-        documents = _document_level(ctx, rules, polled=polled)
-        reason = _post_level(ctx, EXPORT, documents, _of(again, "Invoice"), total)
+    # A customer without an answer holds back its own invoices only.
+    if reason is None and isinstance(total.stopped, NoAnswerError | None):
+        documents, sent = _document_level(ctx, rules, polled=polled), Sent()
+        reason = _post_level(ctx, EXPORT, documents, _of(again, "Invoice"), sent)
+        total.add(sent)
     return reason
 
 
@@ -110,8 +112,18 @@ def _post_level(
     again: Sequence[postings.Posting],
     total: Sent,
 ) -> str | None:
-    """Send one level; returns why it was left unfinished, if it was for lack of time."""
-    _repeat(ctx, level, again, total)
+    """Send one level; returns why it was left unfinished, if it was for lack of time.
+
+    What is due comes before what is sent once more: QuickBooks may fail on one record for hours.
+    """
+    repeats = _repeats(ctx, level, again)
+    reason = _drain(ctx, kind, level, total)
+    if reason is None and repeats and total.stopped is None:
+        reason = _repeat(ctx, level, repeats, total)
+    return reason
+
+
+def _drain(ctx: CycleContext, kind: str, level: Level, total: Sent) -> str | None:
     after = 0
     while total.stopped is None:
         with ctx.reading() as connection:
@@ -129,29 +141,46 @@ def _post_level(
     return None
 
 
+def _repeats(
+    ctx: CycleContext, level: Level, again: Sequence[postings.Posting]
+) -> list[list[postings.Posting]]:
+    """What is to be sent once more with its own ids; the rest gets a new attempt at once."""
+    with ctx.reading() as connection:
+        sizes = postings.batch_sizes(
+            connection, ctx.realm, {item.batch_id for item in again if item.batch_id}
+        )
+    repeats = []
+    for group in _as_sent(again):
+        batch_id = group[0].batch_id
+        is_whole = batch_id is None or sizes[batch_id] == len(group)
+        if is_whole and level.unchanged(group):
+            repeats.append(group)
+        else:
+            with ctx.ledger() as connection:
+                for posting in group:
+                    withdraw(connection, ctx.realm, posting)
+    return repeats
+
+
 def _repeat(
-    ctx: CycleContext, level: Level, again: Sequence[postings.Posting], total: Sent
-) -> None:
-    """Send what is proven absent once more with its own ids, or give it a new attempt."""
+    ctx: CycleContext,
+    level: Level,
+    repeats: Sequence[Sequence[postings.Posting]],
+    total: Sent,
+) -> str | None:
+    """Send proven absentees again; one that gets no answer once more does not stop the others."""
     with ctx.reading() as connection:
         by_operation = {
             operation.operation_id: operation
             for operation in operations.open_ones(connection, ctx.realm)
         }
-        sizes = postings.batch_sizes(
-            connection, ctx.realm, {item.batch_id for item in again if item.batch_id}
-        )
-    for group in _as_sent(again):
-        if total.stopped is not None:
-            return
-        batch_id = group[0].batch_id
-        is_whole = batch_id is None or sizes[batch_id] == len(group)
-        if is_whole and level.unchanged(group):
-            total.add(send_again(ctx, group, by_operation, level))
-        else:
-            with ctx.ledger() as connection:
-                for posting in group:
-                    withdraw(connection, ctx.realm, posting)
+    for group in repeats:
+        if ctx.seconds_left() <= 0:
+            return BUDGET_SPENT
+        if not isinstance(total.stopped, NoAnswerError | None):
+            return None
+        total.add(send_again(ctx, group, by_operation, level))
+    return None
 
 
 def _as_sent(again: Sequence[postings.Posting]) -> Iterator[list[postings.Posting]]:

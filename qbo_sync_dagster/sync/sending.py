@@ -83,7 +83,7 @@ class Sent:
         self.done += other.done
         self.refused += other.refused
         self.in_doubt += other.in_doubt
-        self.stopped = self.stopped or other.stopped
+        self.stopped = other.stopped or self.stopped
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,9 +110,13 @@ def test_an_invoice_is_read_with_its_lines_links_and_tax() -> None:
 
 
 def test_a_minimal_invoice_is_enough() -> None:
-    read = parse_invoice({**HEAD, "TotalAmt": 0, "Balance": 0})
+    read = parse_invoice({**HEAD, "TotalAmt": 0, "Balance": 0, "Line": []})
     assert (read.doc_number, read.due_date, read.currency) == (None, None, None)
     assert (read.lines, read.linked_payment_ids, read.tax_total) == ((), (), Decimal(0))
+
+
+def test_an_invoice_that_came_without_its_lines_is_refused() -> None:
+    refused(parse_invoice, {**HEAD, "TotalAmt": 0, "Balance": 0}, "Invoice 145", "Line")
 
 
 def test_the_lines_of_a_group_are_read_too() -> None:

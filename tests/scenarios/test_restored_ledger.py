@@ -109,6 +109,27 @@ def test_an_invoice_renumbered_there_after_the_backup_is_not_made_again(world) -
     assert world.links() == {invoice.invoice_id: made}
 
 
+def test_a_renumbered_invoice_is_not_made_again_even_where_its_request_id_is_forgotten(
+    world,
+) -> None:
+    world.quickbooks.set(world.company.realm, requestid_retention_seconds=1)
+    world.cycle()
+    backup = world.cursor
+    invoice = world.exported(10_000)
+    made = world.quickbooks_id(invoice)
+    world.quickbooks.edit(world.company.realm, "Invoice", made, DocNumber="X-77")
+    world.cycle()
+    world.later(timedelta(days=2))
+    _restored(world, backup)
+
+    for _ in range(2):
+        world.cycle()
+
+    assert _numbers(world) == ["X-77"]
+    assert world.links() == {invoice.invoice_id: made}
+    assert world.titles() == ["Exported invoice was changed in QuickBooks"]
+
+
 def test_a_backup_from_between_a_send_and_its_answer_settles_from_what_stands(world) -> None:
     world.cycle()
     backup = world.cursor

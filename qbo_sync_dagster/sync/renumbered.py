@@ -1,0 +1,107 @@
+"""Stage 2: arrived invoices that are ours although they bear another number.
+
+After a ledger was restored nothing remembers the send, and somebody may have renumbered the
+invoice since: without this it would be created a second time. It is recognised by customer, total,
+date and every line; its number then shows as drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
+from qbo_sync_dagster.domain.document_view import LIVE, DocumentView, iso
+from qbo_sync_dagster.domain.errors import DomainError
+from qbo_sync_dagster.domain.export import NotReady, prepare_export
+from qbo_sync_dagster.domain.identity import DocumentIdentity, find_documents
+from qbo_sync_dagster.ledger import inbox, links
+from qbo_sync_dagster.quickbooks.objects import Invoice, parse_invoice
+from qbo_sync_dagster.sync import adoption
+from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.references import load_references
+from qbo_sync_dagster.sync.translate import document_view, identity
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """An unlinked live invoice of the inbox."""
+
+    change: inbox.Change
+    invoice: Invoice
+    view: DocumentView
+
+
+def adopt_renumbered(
+    ctx: CycleContext, headers_by_number: Callable[[], Mapping[str, DocumentHeader]]
+) -> int:
+    """Link arrived invoices that are one of the unlinked documents; returns how many.
+
+    `headers_by_number` gives AlgaPSA's unlinked documents; it is asked only if an unlinked invoice
+    arrived. Their lines are read only where customer, total and date already agree.
+    """
+    unlinked = list(_arrived(ctx))
+    if not unlinked:
+        return 0
+    by_number = headers_by_number()
+    arrived = {each.invoice.id: each for each in unlinked if each.view.number not in by_number}
+    sought = list(_alike(ctx, arrived.values(), by_number.values())) if arrived else []
+    if not sought:
+        return 0
+    identities = dict(enumerate(_identities(ctx, sought)))
+    headers = {header.invoice_id: header for header in sought}
+    views = {key: each.view for key, each in arrived.items()}
+    found = find_documents({key: item for key, (_, item) in identities.items()}, views)
+    adopted = 0
+    with ctx.ledger() as connection:
+        for key, findings in found.items():
+            if len(findings.own) != 1:
+                continue
+            each = arrived[findings.own[0]]
+            header = headers[identities[key][0]]
+            if adoption.adopt_if_ours(connection, ctx, header, each.invoice, each.view):
+                inbox.settle(connection, ctx.realm, [each.change.change_id], "applied")
+                adopted += 1
+    return adopted
+
+
+def _arrived(ctx: CycleContext) -> Iterable[_Arrived]:
+    with ctx.reading() as connection:
+        changes = inbox.unsettled(connection, ctx.realm, "Invoice")
+        ids = {change.object_id for change in changes}
+        linked = links.by_quickbooks_id(connection, ctx.realm, "invoice", ids)
+    for change in changes:
+        if change.deleted or change.object_id in linked:
+            continue
+        try:
+            invoice = parse_invoice(change.payload)
+            view = document_view(invoice)
+        except DomainError:
+            continue  # parked with its cause when the documents are applied
+        if view.state == LIVE:
+            yield _Arrived(change, invoice, view)
+
+
+def _alike(
+    ctx: CycleContext, arrived: Iterable[_Arrived], headers: Iterable[DocumentHeader]
+) -> Iterable[DocumentHeader]:
+    keys = {(each.view.customer_id, each.view.total_minor, each.view.date) for each in arrived}
+    with ctx.reading() as connection:
+        customers = links.ids(connection, ctx.realm, "client")
+    for header in headers:
+        customer = customers.get(header.client_id)
+        if (customer, header.total_minor, iso(header.invoice_date)) in keys:
+            yield header
+
+
+def _identities(
+    ctx: CycleContext, headers: Iterable[DocumentHeader]
+) -> Iterable[tuple[str, DocumentIdentity]]:
+    documents = ctx.algapsa.documents([header.invoice_id for header in headers])
+    clients = {client.client_id: client for client in ctx.algapsa.clients()}
+    references = load_references(ctx)
+    for invoice_id, document in documents.items():
+        client = clients.get(document.header.client_id)
+        prepared = prepare_export(document, client, references)
+        if not isinstance(prepared, NotReady):
+            yield invoice_id, identity(prepared)
