@@ -48,7 +48,7 @@ def documents(snapshot: Snapshot, ids: Collection[str]) -> dict[str, Document]:
         header.invoice_id: Document(
             *(header, *totals[header.invoice_id], tuple(charges.get(header.invoice_id, ())))
         )
-        for header in document_headers(snapshot, dated_from=None, ids=ids)
+        for header in document_headers(snapshot, ids)
     }
 
 

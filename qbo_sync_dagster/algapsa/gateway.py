@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from qbo_sync_dagster.algapsa import (
     preflight,
     reference,
 )
+from qbo_sync_dagster.algapsa.headers import ExportScope
 from qbo_sync_dagster.algapsa.payments_write import ACTIVE_LINKS, PaymentWriter
 from qbo_sync_dagster.algapsa.sql import Source, translated_faults
 from qbo_sync_dagster.domain.algapsa_payments import CreditApplication, PaymentRecord
@@ -79,19 +80,29 @@ class AlgaPsa:
         """Every tax region of the tenant."""
         return reference.tax_regions(self._source)
 
-    def document_headers(
-        self,
-        *,
-        dated_from: date | None,
-        ids: Collection[str] = (),
-        finalized_from: date | None = None,
-    ) -> list[DocumentHeader]:
-        """Finalized documents dated on or after `dated_from` or finalized on or after
-        `finalized_from`, and those of `ids` in any state."""
+    def document_headers(self, ids: Collection[str]) -> list[DocumentHeader]:
+        """The documents of `ids` whatever their state, oldest first, without those that are
+        gone."""
         with self._source.snapshot() as snapshot:
-            return headers.document_headers(
-                snapshot, dated_from=dated_from, ids=ids, finalized_from=finalized_from
-            )
+            return headers.document_headers(snapshot, ids)
+
+    def headers_by_number(
+        self, scope: ExportScope, numbers: Collection[str]
+    ) -> list[DocumentHeader]:
+        """The documents of the scope that carry one of the numbers."""
+        with self._source.snapshot() as snapshot:
+            found = headers.ids_by_number(snapshot, scope, numbers)
+            return headers.document_headers(snapshot, found)
+
+    def ids_in_scope(self, scope: ExportScope, page: int = 1000) -> Iterator[list[str]]:
+        """The ids of the scope's documents, by date and number, a page at a time."""
+        with self._source.snapshot() as snapshot:
+            yield from headers.ids_in_scope(snapshot, scope, page)
+
+    def mapped_ids_in_scope(self, scope: ExportScope, page: int = 1000) -> Iterator[list[str]]:
+        """The ids of the scope's documents with a mapping that is not ours, a page at a time."""
+        with self._source.snapshot() as snapshot:
+            yield from headers.mapped_ids(snapshot, scope, page)
 
     def documents(self, ids: Collection[str]) -> dict[str, Document]:
         """Documents with their lines by invoice id; without those that are gone."""

@@ -51,6 +51,13 @@ class Snapshot:
         for start in range(0, len(wanted), _IDS_A_STATEMENT):
             yield from self.fetch(statement, ids=wanted[start : start + _IDS_A_STATEMENT], **values)
 
+    def pages(self, statement: str, size: int, **values: object) -> Iterator[Sequence[sa.Row[Any]]]:
+        """Rows of a query, `size` at a time, read from the server as they are consumed."""
+        rows = self.connection.execute(
+            sa.text(statement), self.source.bind(values), execution_options={"yield_per": size}
+        )
+        yield from rows.partitions(size)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:

@@ -80,6 +80,11 @@ def changed_in_algapsa(
     )
 
 
+def is_as_exported(fingerprint: str, header: DocumentHeader | None) -> bool:
+    """Whether AlgaPSA still shows a document with the content that was exported, and final."""
+    return _kind_of_change(fingerprint, header) is None
+
+
 def _kind_of_change(fingerprint: str, header: DocumentHeader | None) -> ExceptionKind | None:
     if header is None:
         return ExceptionKind.DELETED_IN_ALGAPSA

@@ -149,13 +149,22 @@ def supersede(connection: sa.Connection, realm: str) -> int:
     return result.rowcount
 
 
-def unsettled(connection: sa.Connection, realm: str, entity: str) -> list[Change]:
-    """Received and parked changes of one entity, oldest first."""
+def unsettled(
+    connection: sa.Connection,
+    realm: str,
+    entity: str,
+    *,
+    after: int = 0,
+    limit: int | None = None,
+) -> list[Change]:
+    """Received and parked changes of one entity, oldest first, by id above `after`."""
     return _changes(
         connection,
         inbound_changes.c.realm == realm,
         inbound_changes.c.entity == entity,
         inbound_changes.c.state.in_(UNSETTLED),
+        inbound_changes.c.change_id > after,
+        limit=limit,
     )
 
 
@@ -184,6 +193,20 @@ def settle(connection: sa.Connection, realm: str, change_ids: Iterable[int], sta
         )
         .values(state=state, settled_at=sa.text("ledger_now()"))
     )
+
+
+def settle_all(connection: sa.Connection, realm: str, entity: str, state: str) -> int:
+    """Give every unsettled change of an entity the same state; returns how many there were."""
+    result = connection.execute(
+        sa.update(inbound_changes)
+        .where(
+            inbound_changes.c.realm == realm,
+            inbound_changes.c.entity == entity,
+            inbound_changes.c.state.in_(UNSETTLED),
+        )
+        .values(state=state, settled_at=sa.text("ledger_now()"))
+    )
+    return result.rowcount
 
 
 def reopen(connection: sa.Connection, realm: str, entity: str, object_ids: Collection[str]) -> int:
@@ -231,9 +254,11 @@ def _has_newer() -> sa.ColumnElement[bool]:
     )
 
 
-def _changes(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Change]:
+def _changes(
+    connection: sa.Connection, *where: sa.ColumnElement[bool], limit: int | None = None
+) -> list[Change]:
     columns = [inbound_changes.c[name] for name in Change.__slots__]
     rows = connection.execute(
-        sa.select(*columns).where(*where).order_by(inbound_changes.c.change_id)
+        sa.select(*columns).where(*where).order_by(inbound_changes.c.change_id).limit(limit)
     )
     return [Change(*row) for row in rows]

@@ -44,6 +44,26 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportedLink:
+    """An invoice's link with AlgaPSA's content at the time of the agreement, and nothing else."""
+
+    link_id: int
+    algapsa_id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaidInvoice:
+    """An invoice's link as payments see it; `is_read` once somebody has read its object."""
+
+    quickbooks_id: str
+    algapsa_id: str
+    difference_minor: int
+    accepted_minor: int
+    is_read: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NewLink:
     """A link to make. Without `shown`, QuickBooks shows the snapshot."""
 
@@ -105,6 +125,37 @@ def by_algapsa_id(
     return {link.algapsa_id: link for link in _live(connection, realm, kind, "algapsa", ids)}
 
 
+def shown_payments(
+    connection: sa.Connection, realm: str, quickbooks_ids: Collection[str]
+) -> dict[str, set[str]]:
+    """The payments that these linked QuickBooks invoices showed last, by QuickBooks id."""
+    rows = connection.execute(
+        sa.select(links.c.quickbooks_id, links.c.payment_ids).where(
+            links.c.realm == realm,
+            links.c.kind == "invoice",
+            links.c.state == "live",
+            links.c.quickbooks_id == sa.any_(sa.literal(list(quickbooks_ids), sa.ARRAY(sa.Text))),
+        )
+    )
+    return {quickbooks_id: set(payment_ids) for quickbooks_id, payment_ids in rows}
+
+
+def paid_invoices(
+    connection: sa.Connection, realm: str, quickbooks_ids: Collection[str]
+) -> dict[str, PaidInvoice]:
+    """The live links of these QuickBooks invoices, by QuickBooks id."""
+    columns = [links.c[name] for name in PaidInvoice.__slots__ if name != "is_read"]
+    rows = connection.execute(
+        sa.select(*columns, links.c.snapshot.is_not(None)).where(
+            links.c.realm == realm,
+            links.c.kind == "invoice",
+            links.c.state == "live",
+            links.c.quickbooks_id == sa.any_(sa.literal(list(quickbooks_ids), sa.ARRAY(sa.Text))),
+        )
+    )
+    return {row[0]: PaidInvoice(*row) for row in rows}
+
+
 def ids(connection: sa.Connection, realm: str, kind: str) -> dict[str, str]:
     """AlgaPSA id to QuickBooks id of every live link of a kind; cheap."""
     rows = connection.execute(
@@ -139,14 +190,21 @@ def payments_shown(connection: sa.Connection, realm: str) -> set[str]:
     return set(rows.scalars())
 
 
-def ever_linked(connection: sa.Connection, tenant_realms: Collection[str]) -> set[str]:
-    """AlgaPSA ids of every invoice that has, or had and accepted the loss of, an object."""
-    rows = connection.execute(
+def ever_linked(
+    connection: sa.Connection, tenant_realms: Collection[str], invoice_ids: Collection[str]
+) -> set[str]:
+    """Those of the invoices that have, or had and accepted the loss of, an object."""
+    of_state = [
         sa.select(links.c.algapsa_id).where(
-            links.c.realm.in_(tenant_realms), links.c.kind == "invoice"
+            links.c.realm.in_(tenant_realms),
+            links.c.kind == "invoice",
+            links.c.state == state,
+            links.c.algapsa_id == sa.any_(sa.literal(list(invoice_ids), sa.ARRAY(sa.Text))),
         )
-    )
-    return set(rows.scalars())
+        # Each state has an index of its own.
+        for state in ("live", "closed")
+    ]
+    return set(connection.execute(sa.union_all(*of_state)).scalars())
 
 
 def update(connection: sa.Connection, link_id: int, **values: object) -> None:
@@ -184,6 +242,26 @@ def moved(connection: sa.Connection, realm: str) -> list[Link]:
         )
     )
     return [Link(*row) for row in rows]
+
+
+def exported(
+    connection: sa.Connection, realm: str, *, after: int, limit: int
+) -> list[ExportedLink]:
+    """Live invoice links that have been agreed on, in the order they were made, `after` one."""
+    rows = connection.execute(
+        sa.select(links.c.link_id, links.c.algapsa_id, links.c.fingerprint)
+        .where(
+            links.c.realm == realm,
+            links.c.kind == "invoice",
+            links.c.state == "live",
+            links.c.fingerprint.is_not(None),
+            links.c.snapshot.is_not(None),
+            links.c.link_id > after,
+        )
+        .order_by(links.c.link_id)
+        .limit(limit)
+    )
+    return [ExportedLink(*row) for row in rows]
 
 
 def incomplete(connection: sa.Connection, realm: str) -> list[Link]:

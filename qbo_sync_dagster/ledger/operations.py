@@ -71,12 +71,43 @@ def queue(connection: sa.Connection, realm: str, new: Sequence[NewOperation]) ->
     return queued
 
 
-def open_ones(connection: sa.Connection, realm: str, kind: str | None = None) -> list[Operation]:
-    """Open operations in the order they were queued."""
-    where: list[sa.ColumnElement[bool]] = [operations.c.state.in_(OPEN_OPERATION_STATES)]
+def open_ones(
+    connection: sa.Connection,
+    realm: str,
+    kind: str | None = None,
+    *,
+    reason_code: str | None = None,
+    after: int = 0,
+    limit: int | None = None,
+) -> list[Operation]:
+    """Open operations in the order they were queued, by id above `after`.
+
+    With a `reason_code` only those that wait for that reason.
+    """
+    where: list[sa.ColumnElement[bool]] = [
+        operations.c.state.in_(OPEN_OPERATION_STATES),
+        operations.c.operation_id > after,
+    ]
     if kind is not None:
         where.append(operations.c.kind == kind)
-    return _operations(connection, realm, *where)
+    if reason_code is not None:
+        where.append(operations.c.reason_code == reason_code)
+    return _operations(connection, realm, *where, limit=limit)
+
+
+def with_open_ones(
+    connection: sa.Connection, realm: str, kind: str, record_ids: Collection[str]
+) -> set[str]:
+    """Those of the records that have an open operation of the kind."""
+    rows = connection.execute(
+        sa.select(operations.c.record_id).where(
+            operations.c.realm == realm,
+            operations.c.kind == kind,
+            operations.c.state.in_(OPEN_OPERATION_STATES),
+            operations.c.record_id == sa.any_(sa.literal(list(record_ids), sa.ARRAY(sa.Text))),
+        )
+    )
+    return set(rows.scalars())
 
 
 def of_record(connection: sa.Connection, realm: str, kind: str, record_id: str) -> list[Operation]:

@@ -194,6 +194,22 @@ sa.Index(
     ),
 )
 
+sa.Index(
+    "ix_links_closed",
+    links.c.realm,
+    links.c.kind,
+    links.c.algapsa_id,
+    postgresql_where=links.c.state == "closed",
+)
+# Documents are gone through page by page in every cycle, however many there are.
+sa.Index(
+    "ix_links_live",
+    links.c.realm,
+    links.c.kind,
+    links.c.link_id,
+    postgresql_where=links.c.state == "live",
+)
+
 document_homes = sa.Table(
     "document_homes",
     metadata,
@@ -234,6 +250,14 @@ sa.Index(
     operations.c.kind,
     operations.c.record_id,
     unique=True,
+    postgresql_where=operations.c.state.in_(OPEN_OPERATION_STATES),
+)
+
+sa.Index(
+    "ix_operations_open",
+    operations.c.realm,
+    operations.c.kind,
+    operations.c.operation_id,
     postgresql_where=operations.c.state.in_(OPEN_OPERATION_STATES),
 )
 

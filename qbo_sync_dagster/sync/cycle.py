@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Iterable, Iterator
 
 from qbo_sync_dagster.algapsa.errors import AlgaPsaError
 from qbo_sync_dagster.algapsa.gateway import AlgaPsa
-from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.connection_notices import (
     connection_expires,
     connection_failed,
     not_ready,
 )
-from qbo_sync_dagster.domain.eligibility import connect_day
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
-from qbo_sync_dagster.ledger import connections, cycles, exceptions, leases, links, postings
+from qbo_sync_dagster.ledger import connections, cycles, exceptions, leases, postings
 from qbo_sync_dagster.ledger.errors import LeaseLostError
 from qbo_sync_dagster.ledger.tokens import refresh_expiry
 from qbo_sync_dagster.quickbooks.client import QuickBooksClient
@@ -45,7 +42,6 @@ from qbo_sync_dagster.sync.outbound import queue_operations
 from qbo_sync_dagster.sync.outcome import (
     AppliedChanges,
     CycleEnd,
-    DriftReport,
     InboundChanges,
     OutboundOperations,
     Outcome,
@@ -202,9 +198,9 @@ class _Cycle:
         polled, again, inbound = self._poll()
         yield self._timed(Stage.INBOUND_CHANGES, inbound)
         yield self._timed(Stage.APPLIED_CHANGES, self._apply(polled))
-        yield self._timed(Stage.DRIFT_REPORT, self._drift())
+        yield self._timed(Stage.DRIFT_REPORT, report_drift(self._ctx))
         if polled is not None:
-            import_mappings(self._ctx, self._current)
+            import_mappings(self._ctx)
         yield self._timed(Stage.OUTBOUND_OPERATIONS, self._queue())
         posted = post_operations(self._ctx, again, polled=polled is not None)
         mirror_links(self._ctx)
@@ -274,9 +270,9 @@ class _Cycle:
             lost = {}
         accept_small_differences(self._ctx)
         customers = apply_customers(self._ctx)
-        adopted = adopt_documents(self._ctx, lambda: self._unlinked_by_number)
+        adopted = adopt_documents(self._ctx)
         payments = apply_payments(self._ctx)
-        documents = apply_documents(self._ctx, lambda: self._unlinked_by_number, lost)
+        documents = apply_documents(self._ctx, lost)
         cursor = self._ctx.connection.cursor
         if polled is not None:
             cursor = max(cursor, polled.server_time)
@@ -294,31 +290,9 @@ class _Cycle:
             cursor=cursor,
         )
 
-    @cached_property
-    def _unlinked_by_number(self) -> Mapping[str, DocumentHeader]:
-        with self._ctx.reading() as connection:
-            linked = links.ids(connection, self._ctx.realm, "invoice")
-        return {
-            header.number: header for header in self._headers(()) if header.invoice_id not in linked
-        }
-
-    def _headers(self, ids: Iterable[str]) -> list[DocumentHeader]:
-        company = self._ctx.connection
-        return self._ctx.algapsa.document_headers(
-            dated_from=company.go_live_date,
-            finalized_from=connect_day(company.connected_at, company.time_zone),
-            ids=list(ids),
-        )
-
-    def _drift(self) -> DriftReport:
-        with self._ctx.reading() as connection:
-            linked = links.ids(connection, self._ctx.realm, "invoice")
-        self._current = self._headers(linked)
-        return report_drift(self._ctx, {item.invoice_id: item for item in self._current})
-
     def _queue(self) -> OutboundOperations:
         reconsider(self._ctx)
-        return queue_operations(self._ctx, self._current)
+        return queue_operations(self._ctx)
 
     def _exceptions(self) -> SyncExceptions:
         company = self._ctx.connection

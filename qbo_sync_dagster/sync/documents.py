@@ -5,8 +5,9 @@ Whether what it shows is drift is judged in stage 3. Nothing here writes to eith
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import sqlalchemy as sa
 
@@ -23,8 +24,8 @@ from qbo_sync_dagster.sync.parking import Parking
 from qbo_sync_dagster.sync.poll import deletion
 from qbo_sync_dagster.sync.renumbered import adopt_renumbered
 from qbo_sync_dagster.sync.translate import delivered, document_view
-
-HeadersByNumber = Callable[[], Mapping[str, DocumentHeader]]
+from qbo_sync_dagster.sync.unlinked import unlinked_by_number
+from qbo_sync_dagster.sync.unsettled import unsettled_pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,15 @@ class DocumentsApplied:
     foreign: int
     parked: int
 
+    def with_more(self, other: DocumentsApplied) -> DocumentsApplied:
+        """Both counted together."""
+        return DocumentsApplied(
+            self.applied + other.applied,
+            self.known + other.known,
+            self.foreign + other.foreign,
+            self.parked + other.parked,
+        )
+
 
 def unlinked_payments(ctx: CycleContext) -> dict[str, set[str]]:
     """Payments that linked invoices no longer show, by the invoice's QuickBooks id.
@@ -43,16 +53,15 @@ def unlinked_payments(ctx: CycleContext) -> dict[str, set[str]]:
     A payment loses a line when its invoice is voided or deleted, and QuickBooks need not report
     the payment itself, so it has to be read before the invoice's change is applied.
     """
-    with ctx.reading() as connection:
-        changes = inbox.unsettled(connection, ctx.realm, "Invoice")
-        ids = {change.object_id for change in changes}
-        linked = links.by_quickbooks_id(connection, ctx.realm, "invoice", ids)
     lost: dict[str, set[str]] = {}
-    for change in changes:
-        link = linked.get(change.object_id)
-        if link is not None and change.state == "received":
-            gone = set(link.payment_ids) - set(_payment_ids(change))
-            lost |= {change.object_id: gone} if gone else {}
+    for changes in unsettled_pages(ctx, "Invoice"):
+        ids = {change.object_id for change in changes}
+        with ctx.reading() as connection:
+            shown = links.shown_payments(connection, ctx.realm, ids)
+        for change in changes:
+            if change.object_id in shown and change.state == "received":
+                gone = shown[change.object_id] - set(_payment_ids(change))
+                lost |= {change.object_id: gone} if gone else {}
     return lost
 
 
@@ -77,63 +86,50 @@ def _payment_ids(change: inbox.Change) -> tuple[str, ...]:
         return ()
 
 
-def apply_documents(
-    ctx: CycleContext, headers_by_number: HeadersByNumber, unread: Collection[str] = ()
-) -> DocumentsApplied:
-    """Apply the inbox's document changes; all local, in one ledger transaction.
+def apply_documents(ctx: CycleContext, unread: Collection[str] = ()) -> DocumentsApplied:
+    """Apply the inbox's document changes; all local, a page in each ledger transaction.
 
-    `headers_by_number` gives AlgaPSA's unlinked exportable documents; it is asked only if an
-    unlinked invoice arrived. `unread` are invoices whose lost payments nobody could read: their
-    changes wait, or nobody would ever ask for these payments again.
+    `unread` are invoices whose lost payments nobody could read: their changes wait, or nobody
+    would ever ask for these payments again.
     """
     with ctx.ledger() as connection:
-        memos = inbox.unsettled(connection, ctx.realm, "CreditMemo")
-        inbox.settle(connection, ctx.realm, [memo.change_id for memo in memos], "foreign")
-        changes = [
-            change
-            for change in inbox.unsettled(connection, ctx.realm, "Invoice")
-            if change.object_id not in unread
-        ]
-        if not changes:
-            return DocumentsApplied(0, 0, len(memos), 0)
-        batch = _Batch(ctx, connection, changes, headers_by_number)
-        return batch.apply(already_foreign=len(memos))
+        foreign = inbox.settle_all(connection, ctx.realm, "CreditMemo", "foreign")
+    total = DocumentsApplied(0, 0, foreign, 0)
+    for page in unsettled_pages(ctx, "Invoice"):
+        changes = [change for change in page if change.object_id not in unread]
+        with ctx.ledger() as connection:
+            total = total.with_more(_Batch(ctx, connection, changes).apply())
+    return total
 
 
-def adopt_documents(ctx: CycleContext, headers_by_number: HeadersByNumber) -> int:
+def adopt_documents(ctx: CycleContext) -> int:
     """Link arrived invoices that are ours; returns how many.
 
     This precedes payments: on an invoice that a restored ledger does not know yet, a payment that
     stands in AlgaPSA would be taken back.
     """
-    with ctx.ledger() as connection:
-        changes = inbox.unsettled(connection, ctx.realm, "Invoice")
-        if not changes:
-            return 0
-        adopted = _Batch(ctx, connection, changes, headers_by_number).adopt()
-    return adopted + adopt_renumbered(ctx, headers_by_number)
+    adopted = 0
+    for changes in unsettled_pages(ctx, "Invoice"):
+        with ctx.ledger() as connection:
+            adopted += _Batch(ctx, connection, changes).adopt()
+    return adopted + adopt_renumbered(ctx)
 
 
 class _Batch:
-    """The document changes of one cycle, applied in one ledger transaction."""
+    """Some document changes, applied in one ledger transaction."""
 
     def __init__(
-        self,
-        ctx: CycleContext,
-        connection: sa.Connection,
-        changes: list[inbox.Change],
-        headers_by_number: HeadersByNumber,
+        self, ctx: CycleContext, connection: sa.Connection, changes: Sequence[inbox.Change]
     ) -> None:
         self._ctx = ctx
         self._connection = connection
         self._changes = changes
-        self._headers_by_number = headers_by_number
         ids = {change.object_id for change in changes}
         self._linked = links.by_quickbooks_id(connection, ctx.realm, "invoice", ids)
         self._parking = Parking(connection, ctx)
         self._settled: dict[str, list[int]] = {"applied": [], "known": [], "foreign": []}
 
-    def apply(self, already_foreign: int) -> DocumentsApplied:
+    def apply(self) -> DocumentsApplied:
         """Give every change its state."""
         for change in self._changes:
             try:
@@ -150,7 +146,7 @@ class _Batch:
         return DocumentsApplied(
             applied=len(self._settled["applied"]),
             known=len(self._settled["known"]),
-            foreign=len(self._settled["foreign"]) + already_foreign,
+            foreign=len(self._settled["foreign"]),
             parked=self._parking.parked,
         )
 
@@ -238,11 +234,21 @@ class _Batch:
         )
 
     def _unlinked(self, invoice: Invoice, view: DocumentView) -> str:
-        header = self._headers_by_number().get(view.number) if view.number else None
+        header = self._unlinked_by_number.get(view.number) if view.number else None
         if header is None or view.state != LIVE:
             return "foreign"
         adopted = adoption.adopt_if_ours(self._connection, self._ctx, header, invoice, view)
         return "applied" if adopted else "foreign"
+
+    @cached_property
+    def _unlinked_by_number(self) -> Mapping[str, DocumentHeader]:
+        """AlgaPSA's exportable documents that have a number of an unlinked invoice in hand."""
+        numbers = {
+            str(change.payload.get("DocNumber") or "")
+            for change in self._changes
+            if change.object_id not in self._linked
+        }
+        return unlinked_by_number(self._ctx, self._connection, numbers)
 
 
 def _agreed(link: links.Link, view: DocumentView) -> DocumentView:

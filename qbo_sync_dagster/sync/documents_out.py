@@ -39,6 +39,7 @@ from qbo_sync_dagster.sync.document_links import (
     link_documents,
     link_unread,
 )
+from qbo_sync_dagster.sync.outbound import load_scope
 from qbo_sync_dagster.sync.sending import Created, Outgoing
 from qbo_sync_dagster.sync.translate import document_view, identity
 
@@ -54,13 +55,11 @@ class DocumentLevel:
         ctx: CycleContext,
         *,
         references: References,
-        scope: CompanyScope,
         closing_date: date | None,
         may_look_up: bool,
     ) -> None:
         self._ctx = ctx
         self._references = references
-        self._scope = scope
         self._closing_date = closing_date
         self._may_look_up = may_look_up
         self._clients: Mapping[str, Client] = {
@@ -68,26 +67,38 @@ class DocumentLevel:
         }
         self._headers: dict[str, DocumentHeader] = {}
         self._bodies: dict[str, str] = {}
+        self._prepared: Sequence[str] = ()
 
     def prepare(self, due: Sequence[operations.Operation]) -> list[Outgoing]:
         """Those of the operations that can be sent now; all others get their state and reason."""
-        documents = self._ctx.algapsa.documents([operation.record_id for operation in due])
+        ids = [operation.record_id for operation in due]
+        documents = self._ctx.algapsa.documents(ids)
+        self._forget_answered()
+        self._prepared = ids
         ready: list[tuple[operations.Operation, ExportDocument]] = []
         with self._ctx.ledger() as connection:
+            scope = load_scope(self._ctx, connection, ids)
             for operation in due:
-                document = self._judged(connection, operation, documents)
+                document = self._judged(connection, operation, documents, scope)
                 if document is not None:
                     ready.append((operation, document))
         return self._outgoing(self._without_taken_numbers(ready))
+
+    def _forget_answered(self) -> None:
+        # The chunk prepared before is answered: nothing of it is asked for any more.
+        for record_id in self._prepared:
+            self._headers.pop(record_id, None)
+            self._bodies.pop(record_id, None)
 
     def _judged(
         self,
         connection: sa.Connection,
         operation: operations.Operation,
         documents: Mapping[str, Document],
+        scope: CompanyScope,
     ) -> ExportDocument | None:
         document = documents.get(operation.record_id)
-        if document is None or standing(document.header, self._scope) is not Standing.TO_EXPORT:
+        if document is None or standing(document.header, scope) is not Standing.TO_EXPORT:
             self._withdraw(connection, operation)
             return None
         header = self._headers[operation.record_id] = document.header
@@ -211,7 +222,7 @@ class DocumentLevel:
         The others stay queued and are prepared anew.
         """
         ids = [item.operation.record_id for item in outgoing]
-        now = self._ctx.algapsa.document_headers(dated_from=None, ids=ids)
+        now = self._ctx.algapsa.document_headers(ids)
         same = {
             header.invoice_id
             for header in now
@@ -222,18 +233,21 @@ class DocumentLevel:
 
     def unchanged(self, sent: Sequence[postings.Posting]) -> bool:
         """Whether postings sent earlier are, all of them, what would be sent now."""
-        documents = self._ctx.algapsa.documents([posting.record_id for posting in sent])
+        ids = [posting.record_id for posting in sent]
+        documents = self._ctx.algapsa.documents(ids)
+        with self._ctx.reading() as connection:
+            scope = load_scope(self._ctx, connection, ids)
         numbers = []
         for posting in sent:
             document = documents.get(posting.record_id)
-            if document is None or self._body_now(document) != posting.body:
+            if document is None or self._body_now(document, scope) != posting.body:
                 return False
             numbers.append(document.header.number)
         return not look_up_numbers(self._ctx, numbers)
 
-    def _body_now(self, document: Document) -> bytes | None:
+    def _body_now(self, document: Document, scope: CompanyScope) -> bytes | None:
         header = self._headers[document.header.invoice_id] = document.header
-        if standing(header, self._scope) is not Standing.TO_EXPORT:
+        if standing(header, scope) is not Standing.TO_EXPORT:
             return None
         prepared = prepare_export(document, self._clients.get(header.client_id), self._references)
         if isinstance(prepared, NotReady) or is_closed(header.invoice_date, self._closing_date):

@@ -158,7 +158,7 @@ def _adopt(
         link_customer(connection, ctx, posting.record_id, object_id, name, origin="adopted")
         finish(connection, ctx, posting, object_id)
         return
-    headers = ctx.algapsa.document_headers(dated_from=None, ids=[posting.record_id])
+    headers = ctx.algapsa.document_headers([posting.record_id])
     if not headers:
         _orphan(ctx, connection, posting, Findings((object_id,), 0))
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -13,6 +13,7 @@ from qbo_sync_dagster.domain.drift import (
     DRIFT_KINDS,
     changed_in_algapsa,
     drift_exception,
+    is_as_exported,
     is_gone_on_both_sides,
 )
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
@@ -28,10 +29,15 @@ ALGAPSA_KINDS = (
 )
 
 
-def report_drift(ctx: CycleContext, headers: Mapping[str, DocumentHeader]) -> DriftReport:
-    """Judge every document that moved; `headers` are AlgaPSA's of all linked documents."""
+# What is compared at once: its headers are all that memory holds.
+_PAGE = 1000
+
+
+def report_drift(ctx: CycleContext) -> DriftReport:
+    """Judge every linked document, on QuickBooks' side and on AlgaPSA's."""
     with ctx.ledger() as connection:
         moved = links.moved(connection, ctx.realm)
+        headers = _headers(ctx, [link.algapsa_id for link in moved])
         found = {link.link_id: _differences(link, headers) for link in moved}
         raised = [
             drift_exception(link.algapsa_id, link.quickbooks_id, _agreed(link), _shown(link), diff)
@@ -39,12 +45,13 @@ def report_drift(ctx: CycleContext, headers: Mapping[str, DocumentHeader]) -> Dr
             if (diff := found[link.link_id])
         ]
         for link in moved:
-            drift = [[item.field, item.agreed, item.shown] for item in found[link.link_id]]
-            links.update(connection, link.link_id, drift={"fields": drift} if drift else None)
+            fields = [[item.field, item.agreed, item.shown] for item in found[link.link_id]]
+            drift = {"fields": fields} if fields else None
+            if drift != link.drift:
+                links.update(connection, link.link_id, drift=drift)
         _settle(ctx, raised, DRIFT_KINDS, "QuickBooks shows the agreed version again.", connection)
-        changed = _changed_in_algapsa(
-            links.by_algapsa_id(connection, ctx.realm, "invoice").values(), headers
-        )
+    changed = list(_changed_in_algapsa(ctx))
+    with ctx.ledger() as connection:
         _settle(
             ctx, changed, ALGAPSA_KINDS, "AlgaPSA shows the exported version again.", connection
         )
@@ -68,23 +75,44 @@ def _settle(
         exceptions.resolve_others(connection, ctx.realm, [kind], still, reason)
 
 
-def _changed_in_algapsa(
-    linked: Iterable[links.Link], headers: Mapping[str, DocumentHeader]
-) -> list[ExceptionRecord]:
-    return [
-        record
-        for link in linked
-        if link.fingerprint is not None and link.snapshot is not None
-        if (
-            record := changed_in_algapsa(
-                link.algapsa_id,
-                link.quickbooks_id,
-                link.fingerprint,
-                _shown(link),
-                headers.get(link.algapsa_id),
-            )
+def _changed_in_algapsa(ctx: CycleContext) -> Iterator[ExceptionRecord]:
+    """Page by page: what AlgaPSA shows of all linked documents now, against what was exported."""
+    after = 0
+    while True:
+        with ctx.reading() as connection:
+            page = links.exported(connection, ctx.realm, after=after, limit=_PAGE)
+        if not page:
+            return
+        after = page[-1].link_id
+        headers = _headers(ctx, [each.algapsa_id for each in page])
+        differing = [
+            each.algapsa_id
+            for each in page
+            if not is_as_exported(each.fingerprint, headers.get(each.algapsa_id))
+        ]
+        if differing:
+            yield from _told(ctx, differing, headers)
+
+
+def _headers(ctx: CycleContext, ids: Collection[str]) -> dict[str, DocumentHeader]:
+    return {header.invoice_id: header for header in ctx.algapsa.document_headers(ids)}
+
+
+def _told(
+    ctx: CycleContext, differing: Collection[str], headers: Mapping[str, DocumentHeader]
+) -> Iterator[ExceptionRecord]:
+    with ctx.reading() as connection:
+        linked = links.by_algapsa_id(connection, ctx.realm, "invoice", differing)
+    for link in linked.values():
+        record = changed_in_algapsa(
+            link.algapsa_id,
+            link.quickbooks_id,
+            link.fingerprint or "",
+            _shown(link),
+            headers.get(link.algapsa_id),
         )
-    ]
+        if record:
+            yield record
 
 
 def _differences(link: links.Link, headers: Mapping[str, DocumentHeader]) -> list[FieldDifference]:

@@ -35,10 +35,7 @@ def read_imported_links(ctx: CycleContext) -> int:
     ids = sorted({link.quickbooks_id for link in unread})
     found = {item.id: item for item in ctx.quickbooks.query_in("Invoice", "Id", ids)}
     algapsa_ids = [link.algapsa_id for link in unread]
-    headers = {
-        header.invoice_id: header
-        for header in ctx.algapsa.document_headers(dated_from=None, ids=algapsa_ids)
-    }
+    headers = {header.invoice_id: header for header in ctx.algapsa.document_headers(algapsa_ids)}
     for start in range(0, len(unread), _LINKS_A_TRANSACTION):
         with ctx.ledger() as connection:
             for link in unread[start : start + _LINKS_A_TRANSACTION]:

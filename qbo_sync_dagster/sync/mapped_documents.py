@@ -6,7 +6,7 @@ what they name wrongly stays an exception.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -22,16 +22,35 @@ from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.document_links import FoundDocument, link_documents
 from qbo_sync_dagster.sync.outbound import load_scope
 from qbo_sync_dagster.sync.translate import document_view
+from qbo_sync_dagster.sync.unlinked import export_scope
 
 
-def import_mappings(ctx: CycleContext, headers: Iterable[DocumentHeader]) -> int:
+def import_mappings(ctx: CycleContext) -> int:
     """Link the documents whose mapping names a live invoice; returns how many.
 
     Asks QuickBooks only about mappings that nobody was told of yet. Raises the gateway's errors.
     """
-    mapped = [header for header in headers if header.mapped_by_algapsa]
-    if not mapped:
-        return 0
+    told: set[str] | None = None
+    linked = 0
+    for ids in ctx.algapsa.mapped_ids_in_scope(export_scope(ctx)):
+        told = _told(ctx) if told is None else told
+        untold = [each for each in ids if f"invoice:{each}" not in told]
+        linked += _import(ctx, ctx.algapsa.document_headers(untold)) if untold else 0
+    return linked
+
+
+def _told(ctx: CycleContext) -> set[str]:
+    """The records of mappings that stand, or were judged, under an exception."""
+    kinds = [ExceptionKind.ALREADY_IN_QUICKBOOKS]
+    with ctx.reading() as connection:
+        listed = exceptions.listed(connection, ctx.realm)
+        dismissed = exceptions.dismissed_versions(connection, ctx.realm, kinds)
+    return {each.record for each in listed if each.kind in kinds} | {
+        record for _, record, _ in dismissed
+    }
+
+
+def _import(ctx: CycleContext, mapped: Sequence[DocumentHeader]) -> int:
     with ctx.reading() as connection:
         wanted = _wanted(ctx, connection, mapped)
     if not wanted:
@@ -50,18 +69,12 @@ def _wanted(
     ctx: CycleContext, connection: sa.Connection, mapped: Sequence[DocumentHeader]
 ) -> dict[str, DocumentHeader]:
     """The documents to link, by QuickBooks id."""
-    scope = load_scope(ctx, connection)
-    taken = set(links.ids(connection, ctx.realm, "invoice").values())
-    kinds = [ExceptionKind.ALREADY_IN_QUICKBOOKS]
-    told = {each.record for each in exceptions.listed(connection, ctx.realm) if each.kind in kinds}
-    told |= {record for _, record, _ in exceptions.dismissed_versions(connection, ctx.realm, kinds)}
-    return {
-        str(header.mapped_external_id): header
-        for header in mapped
-        if is_mapped_here(header, scope)
-        and header.mapped_external_id not in taken
-        and f"invoice:{header.invoice_id}" not in told
+    scope = load_scope(ctx, connection, [header.invoice_id for header in mapped])
+    named = {
+        str(header.mapped_external_id): header for header in mapped if is_mapped_here(header, scope)
     }
+    taken = links.by_quickbooks_id(connection, ctx.realm, "invoice", named)
+    return {key: header for key, header in named.items() if key not in taken}
 
 
 def _found(hit: RawObject, wanted: Mapping[str, DocumentHeader]) -> FoundDocument | None:

@@ -15,46 +15,53 @@ from qbo_sync_dagster.domain.eligibility import (
     exceptions_of,
     standing,
 )
-from qbo_sync_dagster.ledger import connections, exceptions, links, operations
+from qbo_sync_dagster.domain.exception_record import ExceptionRecord
+from qbo_sync_dagster.ledger import exceptions, links, operations
 from qbo_sync_dagster.sync.adoption import DUPLICATE_NUMBER, ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.document_links import EXPORT_KINDS
 from qbo_sync_dagster.sync.outcome import OutboundOperations
+from qbo_sync_dagster.sync.unlinked import PAGE, linked_ids, unlinked_headers
 
 EXPORT = "export_invoice"
 CREATE_CUSTOMER = "create_customer"
 
 
-def load_scope(ctx: CycleContext, connection: sa.Connection) -> CompanyScope:
-    """What decides which documents are this company's."""
+def load_scope(
+    ctx: CycleContext, connection: sa.Connection, invoice_ids: Collection[str]
+) -> CompanyScope:
+    """What decides which of these documents are this company's."""
     company = ctx.connection
-    tenant_realms = [
-        other.realm for other in connections.every(connection) if other.tenant == company.tenant
-    ]
     return CompanyScope(
         realm=ctx.realm,
         is_default=company.is_default,
         go_live=company.go_live_date,
         connected_at=company.connected_at,
         time_zone=company.time_zone,
-        linked=links.ever_linked(connection, tenant_realms),
-        homes=links.homes(connection, company.tenant),
+        linked=linked_ids(ctx, connection, invoice_ids),
+        homes=links.homes(connection, company.tenant, invoice_ids),
     )
 
 
-def queue_operations(ctx: CycleContext, headers: Sequence[DocumentHeader]) -> OutboundOperations:
-    """Bring the queue in line with AlgaPSA's documents as they stand now."""
+def queue_operations(ctx: CycleContext) -> OutboundOperations:
+    """Bring the queue in line with AlgaPSA's documents as they stand now, page by page."""
+    with ctx.reading() as connection:
+        dismissed = exceptions.dismissed_versions(connection, ctx.realm, EXPORT_KINDS)
+    left_alone = {(record, version) for _, record, version in dismissed}
+    cancelled = _cancel_outdated(ctx, left_alone)
+    queued = 0
+    raised: list[ExceptionRecord] = []
+    billed_clients: set[str] = set()
+    for headers in unlinked_headers(ctx):
+        with ctx.ledger() as connection:
+            scope = load_scope(ctx, connection, [header.invoice_id for header in headers])
+            wanted = _wanted(headers, scope, left_alone)
+            queued += _queue(ctx, connection, wanted)
+        billed_clients |= {header.client_id for header in wanted}
+        raised += exceptions_of(headers, scope)
     with ctx.ledger() as connection:
-        scope = load_scope(ctx, connection)
-        wanted = _wanted(ctx, connection, headers, scope)
-        open_ones = {
-            operation.record_id: operation
-            for operation in operations.open_ones(connection, ctx.realm, EXPORT)
-        }
-        queued = _queue(ctx, connection, [h for key, h in wanted.items() if key not in open_ones])
-        cancelled = _cancel(ctx, connection, open_ones, wanted, scope.linked)
-        _queue_customers(ctx, connection, wanted.values())
-        _raise_standing(ctx, connection, headers, scope, open_ones)
+        _queue_customers(ctx, connection, billed_clients)
+        _raise_standing(ctx, connection, raised)
         counts = operations.counts(connection, ctx.realm)
     return OutboundOperations(
         queued=queued,
@@ -66,25 +73,24 @@ def queue_operations(ctx: CycleContext, headers: Sequence[DocumentHeader]) -> Ou
 
 
 def _wanted(
-    ctx: CycleContext,
-    connection: sa.Connection,
-    headers: Sequence[DocumentHeader],
-    scope: CompanyScope,
-) -> dict[str, DocumentHeader]:
-    dismissed = exceptions.dismissed_versions(connection, ctx.realm, EXPORT_KINDS)
-    left_alone = {(record, version) for _, record, version in dismissed}
-    return {
-        header.invoice_id: header
+    headers: Sequence[DocumentHeader], scope: CompanyScope, left_alone: Collection[tuple[str, str]]
+) -> list[DocumentHeader]:
+    return [
+        header
         for header in headers
         if standing(header, scope) is Standing.TO_EXPORT
         and (f"invoice:{header.invoice_id}", header.fingerprint) not in left_alone
-    }
+    ]
 
 
-def _queue(ctx: CycleContext, connection: sa.Connection, new: Sequence[DocumentHeader]) -> int:
+def _queue(ctx: CycleContext, connection: sa.Connection, wanted: Sequence[DocumentHeader]) -> int:
+    ids = [header.invoice_id for header in wanted]
+    queued_already = operations.with_open_ones(connection, ctx.realm, EXPORT, ids)
+    new = [header for header in wanted if header.invoice_id not in queued_already]
     # The home is set in the transaction that first queues: two companies never both queue one.
-    ids = [header.invoice_id for header in new]
-    ours = links.set_home(connection, ctx.connection.tenant, ctx.realm, ids)
+    ours = links.set_home(
+        connection, ctx.connection.tenant, ctx.realm, [header.invoice_id for header in new]
+    )
     return operations.queue(
         connection,
         ctx.realm,
@@ -96,21 +102,36 @@ def _queue(ctx: CycleContext, connection: sa.Connection, new: Sequence[DocumentH
     )
 
 
-def _cancel(
-    ctx: CycleContext,
-    connection: sa.Connection,
-    open_ones: Mapping[str, operations.Operation],
-    wanted: Collection[str],
-    linked: Collection[str],
-) -> int:
-    withdrawn = [
-        operation
-        for record_id, operation in open_ones.items()
-        if record_id not in wanted and not _may_stand_in_quickbooks(operation, linked)
-    ]
+def _cancel_outdated(ctx: CycleContext, left_alone: Collection[tuple[str, str]]) -> int:
+    """Withdraw exports whose document is linked by now, or no longer to be exported."""
+    cancelled = after = 0
+    while True:
+        with ctx.reading() as connection:
+            page = operations.open_ones(connection, ctx.realm, EXPORT, after=after, limit=PAGE)
+        if not page:
+            return cancelled
+        after = page[-1].operation_id
+        ids = [operation.record_id for operation in page]
+        headers = ctx.algapsa.document_headers(ids)
+        with ctx.ledger() as connection:
+            scope = load_scope(ctx, connection, ids)
+            wanted = {header.invoice_id for header in _wanted(headers, scope, left_alone)}
+            outdated = [
+                operation
+                for operation in page
+                if operation.record_id not in wanted
+                and not _may_stand_in_quickbooks(operation, scope.linked)
+            ]
+            _withdraw(ctx, connection, outdated)
+        cancelled += len(outdated)
+
+
+def _withdraw(
+    ctx: CycleContext, connection: sa.Connection, outdated: Sequence[operations.Operation]
+) -> None:
     operations.change(
         connection,
-        [operation.operation_id for operation in withdrawn],
+        [operation.operation_id for operation in outdated],
         "cancelled",
         reason="no longer to be exported",
     )
@@ -118,10 +139,9 @@ def _cancel(
         connection,
         ctx.realm,
         EXPORT_KINDS,
-        [f"invoice:{operation.record_id}" for operation in withdrawn],
+        [f"invoice:{operation.record_id}" for operation in outdated],
         "The invoice is linked, or no longer to be exported.",
     )
-    return len(withdrawn)
 
 
 def _may_stand_in_quickbooks(operation: operations.Operation, linked: Collection[str]) -> bool:
@@ -131,11 +151,11 @@ def _may_stand_in_quickbooks(operation: operations.Operation, linked: Collection
 
 
 def _queue_customers(
-    ctx: CycleContext, connection: sa.Connection, wanted: Collection[DocumentHeader]
+    ctx: CycleContext, connection: sa.Connection, billed_clients: Collection[str]
 ) -> None:
     """Queue customers that documents need, if staff switched that on."""
     linked = links.ids(connection, ctx.realm, "client")
-    missing = {header.client_id for header in wanted} - linked.keys()
+    missing = set(billed_clients) - linked.keys()
     if not ctx.connection.create_customers:
         missing = set()
     _cancel_customers(ctx, connection, linked, missing)
@@ -192,18 +212,14 @@ def _customer_label(name: str) -> str:
 
 
 def _raise_standing(
-    ctx: CycleContext,
-    connection: sa.Connection,
-    headers: Sequence[DocumentHeader],
-    scope: CompanyScope,
-    open_ones: Mapping[str, operations.Operation],
+    ctx: CycleContext, connection: sa.Connection, raised: Sequence[ExceptionRecord]
 ) -> None:
-    raised = exceptions_of(headers, scope)
     exceptions.raise_all(connection, ctx.realm, raised)
     refused = [
         f"invoice:{operation.record_id}"
-        for operation in open_ones.values()
-        if operation.reason_code == DUPLICATE_NUMBER
+        for operation in operations.open_ones(
+            connection, ctx.realm, EXPORT, reason_code=DUPLICATE_NUMBER
+        )
     ]
     for kind in (*STANDING_KINDS, ExceptionKind.ALREADY_IN_QUICKBOOKS):
         still = [record.record for record in raised if record.kind is kind]

@@ -26,7 +26,7 @@ def warn_of_double_payment(ctx: CycleContext, settled: Collection[str]) -> None:
     if not settled and not warned:
         return
     active = ctx.algapsa.payable_online() & {*settled, *warned}
-    headers = ctx.algapsa.document_headers(dated_from=None, ids=active) if active else []
+    headers = ctx.algapsa.document_headers(active) if active else []
     raised = [payable_online(header) for header in headers if header.balance_minor <= 0]
     with ctx.ledger() as connection:
         ctx.tally.opened_exceptions += exceptions.raise_all(connection, ctx.realm, raised)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import chain
 
 import sqlalchemy as sa
 
@@ -17,11 +18,15 @@ from qbo_sync_dagster.domain.payment_wanted import PaymentEnd, WantedPayment
 from qbo_sync_dagster.ledger import inbox, links
 from qbo_sync_dagster.quickbooks.objects import Payment, parse_payment
 from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.unsettled import unsettled_pages
 
 
 @dataclass(frozen=True, slots=True)
 class DuePayment:
-    """A change to plan: `invoice_ids` are all invoices it pays or ever paid, by AlgaPSA id."""
+    """A change to plan: `invoice_ids` are all invoices it pays or ever paid, by AlgaPSA id.
+
+    The change comes without its payload, of which `wanted` has taken what counts.
+    """
 
     change: inbox.Change
     wanted: WantedPayment
@@ -51,7 +56,7 @@ class Intake:
 class _Links:
     """The links that payments meet."""
 
-    invoices: Mapping[str, links.Link]
+    invoices: Mapping[str, links.PaidInvoice]
     customers: Collection[str]
     # AlgaPSA's own payments that have an object in QuickBooks, by that object's id.
     payments: Mapping[str, str]
@@ -59,11 +64,9 @@ class _Links:
 
 def load_payments(ctx: CycleContext) -> Intake:
     """Every received and parked payment change of the company, newest versions only."""
-    with ctx.reading() as connection:
-        changes = _newest(inbox.unsettled(connection, ctx.realm, "Payment"))
-    if not changes:
+    read, unreadable = _read(ctx)
+    if not (read or unreadable):
         return Intake()
-    read, unreadable = _read(ctx, changes)
     invoice_ids = {invoice for _, payment in read for invoice, _ in payment.invoice_lines}
     with ctx.reading() as connection:
         found = _load_links(connection, ctx.realm, invoice_ids)
@@ -79,22 +82,39 @@ def load_payments(ctx: CycleContext) -> Intake:
     return Intake(_ordered(due, standing), tuple(foreign), (*unreadable, *absurd), numbers)
 
 
-def _newest(changes: Iterable[inbox.Change]) -> list[inbox.Change]:
-    """One change per payment; a deletion is always the last."""
-    by_age = sorted(changes, key=lambda change: (change.deleted, change.version))
-    return list({change.object_id: change for change in by_age}.values())
+_Read = list[tuple[inbox.Change, InboundPayment]]
+_Unreadable = list[tuple[inbox.Change, str]]
 
 
-def _read(
-    ctx: CycleContext, changes: Iterable[inbox.Change]
-) -> tuple[list[tuple[inbox.Change, InboundPayment]], list[tuple[inbox.Change, str]]]:
-    read, unreadable = [], []
-    for change in changes:
-        try:
-            read.append((change, inbound_payment(change, ctx.started_at.date())))
-        except DomainError as error:
-            unreadable.append((change, str(error)))
+def _read(ctx: CycleContext) -> tuple[_Read, _Unreadable]:
+    """Each payment's newest change, read page by page: payloads are large and there may be many."""
+    newest: dict[str, tuple[inbox.Change, InboundPayment | str]] = {}
+    for change in chain.from_iterable(unsettled_pages(ctx, "Payment")):
+        known = newest.get(change.object_id)
+        if known is None or _age(known[0]) < _age(change):
+            found = _content(change, ctx.started_at.date())
+            newest[change.object_id] = replace(change, payload={}), found
+    read: _Read = []
+    unreadable: _Unreadable = []
+    for change, found in newest.values():
+        if isinstance(found, str):
+            unreadable.append((change, found))
+        else:
+            read.append((change, found))
     return read, unreadable
+
+
+def _age(change: inbox.Change) -> tuple[bool, int]:
+    # A deletion is always the last.
+    return change.deleted, change.version
+
+
+def _content(change: inbox.Change, today: date) -> InboundPayment | str:
+    """What the change says, or why it cannot be read."""
+    try:
+        return inbound_payment(change, today)
+    except DomainError as error:
+        return str(error)
 
 
 def inbound_payment(change: inbox.Change, today: date) -> InboundPayment:
@@ -129,7 +149,7 @@ def _end(payment: Payment) -> PaymentEnd | None:
 def _load_links(connection: sa.Connection, realm: str, invoice_ids: Collection[str]) -> _Links:
     own = links.ids(connection, realm, "payment")
     return _Links(
-        links.by_quickbooks_id(connection, realm, "invoice", invoice_ids),
+        links.paid_invoices(connection, realm, invoice_ids),
         set(links.ids(connection, realm, "client").values()),
         {quickbooks_id: algapsa_id for algapsa_id, quickbooks_id in own.items()},
     )
@@ -172,7 +192,7 @@ def _recognised(
 
 
 def _decisions(
-    invoices: Sequence[links.Link], own: str | None, answered: Collection[str]
+    invoices: Sequence[links.PaidInvoice], own: str | None, answered: Collection[str]
 ) -> PaymentDecisions:
     return PaymentDecisions(
         accepted_difference={
@@ -184,9 +204,9 @@ def _decisions(
     )
 
 
-def _is_open(link: links.Link) -> bool:
-    # An imported link has no snapshot until its object was read: what differs is not known yet.
-    return link.snapshot is None or link.difference_minor != link.accepted_minor
+def _is_open(link: links.PaidInvoice) -> bool:
+    # Until an imported link's object was read, what differs is not known yet.
+    return not link.is_read or link.difference_minor != link.accepted_minor
 
 
 def _ordered(

@@ -12,9 +12,9 @@ from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.customers_out import CustomerLevel
 from qbo_sync_dagster.sync.documents_out import DocumentLevel
 from qbo_sync_dagster.sync.doubts import withdraw
-from qbo_sync_dagster.sync.outbound import CREATE_CUSTOMER, EXPORT, load_scope
+from qbo_sync_dagster.sync.outbound import CREATE_CUSTOMER, EXPORT
 from qbo_sync_dagster.sync.outcome import PostedOperations
-from qbo_sync_dagster.sync.preferences import PostingRules, posting_rules
+from qbo_sync_dagster.sync.preferences import posting_rules
 from qbo_sync_dagster.sync.references import load_references
 from qbo_sync_dagster.sync.sending import Outgoing, Sent, Settler, send_again, send_new
 
@@ -83,7 +83,13 @@ def _post(
         reason = _post_level(ctx, CREATE_CUSTOMER, customers, _of(again, "Customer"), total)
     # A customer without an answer holds back its own invoices only.
     if reason is None and isinstance(total.stopped, NoAnswerError | None):
-        documents, sent = _document_level(ctx, rules, polled=polled), Sent()
+        documents = DocumentLevel(
+            ctx,
+            references=load_references(ctx),
+            closing_date=rules.closing_date,
+            may_look_up=polled,
+        )
+        sent = Sent()
         reason = _post_level(ctx, EXPORT, documents, _of(again, "Invoice"), sent)
         total.add(sent)
     return reason
@@ -91,18 +97,6 @@ def _post(
 
 def _of(again: Sequence[postings.Posting], entity: str) -> list[postings.Posting]:
     return [posting for posting in again if posting.entity == entity]
-
-
-def _document_level(ctx: CycleContext, rules: PostingRules, *, polled: bool) -> DocumentLevel:
-    with ctx.reading() as connection:
-        scope = load_scope(ctx, connection)
-    return DocumentLevel(
-        ctx,
-        references=load_references(ctx),
-        scope=scope,
-        closing_date=rules.closing_date,
-        may_look_up=polled,
-    )
 
 
 def _post_level(

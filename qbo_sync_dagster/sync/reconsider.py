@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.export import ExportDocument, NotReady, prepare_export
 from qbo_sync_dagster.domain.export_problems import not_ready
@@ -14,6 +16,9 @@ from qbo_sync_dagster.sync.documents_out import CLOSED, NOT_READY
 from qbo_sync_dagster.sync.outbound import EXPORT
 from qbo_sync_dagster.sync.references import load_references
 
+# Documents read at once, with all their lines.
+_CHUNK = 300
+
 
 def reconsider(ctx: CycleContext) -> None:
     """Queue failed exports again that would be sent in another form than the one that failed.
@@ -21,39 +26,53 @@ def reconsider(ctx: CycleContext) -> None:
     One that waits for a closed period is queued each cycle, since only QuickBooks knows whether
     the period was reopened.
     """
-    with ctx.reading() as connection:
-        waiting = [
-            operation
-            for operation in operations.open_ones(connection, ctx.realm, EXPORT)
-            if operation.state == "errored" or operation.reason_code == CLOSED
-        ]
-    if not waiting:
-        return
-    documents = ctx.algapsa.documents([operation.record_id for operation in waiting])
-    clients = {client.client_id: client for client in ctx.algapsa.clients()}
-    references = load_references(ctx)
-    revived, still = [], []
-    for operation in waiting:
-        document = documents.get(operation.record_id)
-        if document is None:
-            continue
-        client = clients.get(document.header.client_id)
-        prepared = prepare_export(document, client, references)
-        if isinstance(prepared, NotReady):
-            if operation.reason_code == NOT_READY:
-                still.append(not_ready(document.header, prepared.problems))
-        elif operation.reason_code == CLOSED or _differs(prepared, operation):
-            revived.append(operation)
-    with ctx.ledger() as connection:
-        operations.revive(connection, [item.operation_id for item in revived])
-        exceptions.raise_all(connection, ctx.realm, still)
-        exceptions.resolve(
-            connection,
-            ctx.realm,
-            [ExceptionKind.EXPORT_NOT_READY],
-            [f"invoice:{item.record_id}" for item in revived if item.reason_code == NOT_READY],
-            "What was missing is there.",
-        )
+    after = 0
+    reviewer: _Reviewer | None = None
+    while True:
+        with ctx.reading() as connection:
+            page = operations.open_ones(connection, ctx.realm, EXPORT, after=after, limit=_CHUNK)
+        if not page:
+            return
+        after = page[-1].operation_id
+        waiting = [each for each in page if each.state == "errored" or each.reason_code == CLOSED]
+        if waiting:
+            reviewer = reviewer or _Reviewer(ctx)
+            reviewer.review(waiting)
+
+
+class _Reviewer:
+    """Looks failed exports over with what AlgaPSA and the links hold in this cycle."""
+
+    def __init__(self, ctx: CycleContext) -> None:
+        self._ctx = ctx
+        self._clients = {client.client_id: client for client in ctx.algapsa.clients()}
+        self._references = load_references(ctx)
+
+    def review(self, waiting: Sequence[operations.Operation]) -> None:
+        """Queue what may succeed now; tell what still stands in the way of the others."""
+        documents = self._ctx.algapsa.documents([operation.record_id for operation in waiting])
+        revived, still = [], []
+        for operation in waiting:
+            document = documents.get(operation.record_id)
+            if document is None:
+                continue
+            client = self._clients.get(document.header.client_id)
+            prepared = prepare_export(document, client, self._references)
+            if isinstance(prepared, NotReady):
+                if operation.reason_code == NOT_READY:
+                    still.append(not_ready(document.header, prepared.problems))
+            elif operation.reason_code == CLOSED or _differs(prepared, operation):
+                revived.append(operation)
+        with self._ctx.ledger() as connection:
+            operations.revive(connection, [item.operation_id for item in revived])
+            exceptions.raise_all(connection, self._ctx.realm, still)
+            exceptions.resolve(
+                connection,
+                self._ctx.realm,
+                [ExceptionKind.EXPORT_NOT_READY],
+                [f"invoice:{item.record_id}" for item in revived if item.reason_code == NOT_READY],
+                "What was missing is there.",
+            )
 
 
 def _differs(prepared: ExportDocument, operation: operations.Operation) -> bool:

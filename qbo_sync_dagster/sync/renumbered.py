@@ -7,8 +7,9 @@ date and every line; its number then shows as drift.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.document_view import LIVE, DocumentView, iso
@@ -21,31 +22,27 @@ from qbo_sync_dagster.sync import adoption
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.references import load_references
 from qbo_sync_dagster.sync.translate import document_view, identity
+from qbo_sync_dagster.sync.unlinked import unlinked_by_number, unlinked_headers
+from qbo_sync_dagster.sync.unsettled import unsettled_pages
 
 
 @dataclass(frozen=True, slots=True)
 class _Arrived:
     """An unlinked live invoice of the inbox."""
 
-    change: inbox.Change
+    change_id: int
     invoice: Invoice
     view: DocumentView
 
 
-def adopt_renumbered(
-    ctx: CycleContext, headers_by_number: Callable[[], Mapping[str, DocumentHeader]]
-) -> int:
+def adopt_renumbered(ctx: CycleContext) -> int:
     """Link arrived invoices that are one of the unlinked documents; returns how many.
 
-    `headers_by_number` gives AlgaPSA's unlinked documents; it is asked only if an unlinked invoice
-    arrived. Their lines are read only where customer, total and date already agree.
+    Those documents are gone through only if an unlinked invoice arrived, and their lines are read
+    only where customer, total and date already agree.
     """
-    unlinked = list(_arrived(ctx))
-    if not unlinked:
-        return 0
-    by_number = headers_by_number()
-    arrived = {each.invoice.id: each for each in unlinked if each.view.number not in by_number}
-    sought = list(_alike(ctx, arrived.values(), by_number.values())) if arrived else []
+    arrived = _without_known_numbers(ctx, {each.invoice.id: each for each in _arrived(ctx)})
+    sought = _alike(ctx, arrived.values()) if arrived else []
     if not sought:
         return 0
     identities = dict(enumerate(_identities(ctx, sought)))
@@ -60,38 +57,46 @@ def adopt_renumbered(
             each = arrived[findings.own[0]]
             header = headers[identities[key][0]]
             if adoption.adopt_if_ours(connection, ctx, header, each.invoice, each.view):
-                inbox.settle(connection, ctx.realm, [each.change.change_id], "applied")
+                inbox.settle(connection, ctx.realm, [each.change_id], "applied")
                 adopted += 1
     return adopted
 
 
-def _arrived(ctx: CycleContext) -> Iterable[_Arrived]:
-    with ctx.reading() as connection:
-        changes = inbox.unsettled(connection, ctx.realm, "Invoice")
+def _arrived(ctx: CycleContext) -> Iterator[_Arrived]:
+    for changes in unsettled_pages(ctx, "Invoice"):
         ids = {change.object_id for change in changes}
-        linked = links.by_quickbooks_id(connection, ctx.realm, "invoice", ids)
-    for change in changes:
-        if change.deleted or change.object_id in linked:
-            continue
-        try:
-            invoice = parse_invoice(change.payload)
-            view = document_view(invoice)
-        except DomainError:
-            continue  # parked with its cause when the documents are applied
-        if view.state == LIVE:
-            yield _Arrived(change, invoice, view)
+        with ctx.reading() as connection:
+            linked = links.paid_invoices(connection, ctx.realm, ids)
+        for change in changes:
+            if change.deleted or change.object_id in linked:
+                continue
+            try:
+                invoice = parse_invoice(change.payload)
+                view = document_view(invoice)
+            except DomainError:
+                continue  # parked with its cause when the documents are applied
+            if view.state == LIVE:
+                yield _Arrived(change.change_id, invoice, view)
 
 
-def _alike(
-    ctx: CycleContext, arrived: Iterable[_Arrived], headers: Iterable[DocumentHeader]
-) -> Iterable[DocumentHeader]:
+def _without_known_numbers(
+    ctx: CycleContext, arrived: Mapping[str, _Arrived]
+) -> dict[str, _Arrived]:
+    with ctx.reading() as connection:
+        known = unlinked_by_number(ctx, connection, {each.view.number for each in arrived.values()})
+    return {key: each for key, each in arrived.items() if each.view.number not in known}
+
+
+def _alike(ctx: CycleContext, arrived: Iterable[_Arrived]) -> list[DocumentHeader]:
+    """The unlinked documents whose customer, total and date an arrived invoice has."""
     keys = {(each.view.customer_id, each.view.total_minor, each.view.date) for each in arrived}
     with ctx.reading() as connection:
         customers = links.ids(connection, ctx.realm, "client")
-    for header in headers:
-        customer = customers.get(header.client_id)
-        if (customer, header.total_minor, iso(header.invoice_date)) in keys:
-            yield header
+    return [
+        header
+        for header in chain.from_iterable(unlinked_headers(ctx))
+        if (customers.get(header.client_id), header.total_minor, iso(header.invoice_date)) in keys
+    ]
 
 
 def _identities(

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from qbo_sync_dagster.algapsa.gateway import Edition
+from qbo_sync_dagster.algapsa.headers import ExportScope
 from qbo_sync_dagster.domain.algapsa_payments import PaymentKey
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.sandbox.algapsa import credit, edits, invoices, payments, reading, tenants
@@ -20,7 +21,7 @@ from .test_payments_write import REALM, apply, wanted
 
 
 def header(msp: Msp, invoice: str) -> DocumentHeader:
-    [found] = msp.gateway.document_headers(dated_from=None, ids=[invoice])
+    [found] = msp.gateway.document_headers([invoice])
     return found
 
 
@@ -56,24 +57,50 @@ def test_other_tenants_are_never_seen(msp: Msp) -> None:
         gateway.clients(),
         gateway.services(),
         gateway.tax_regions(),
-        gateway.document_headers(dated_from=date.min),
+        list(gateway.ids_in_scope(ExportScope(date.min))),
     )
     assert everything == ([], [], [], [])
 
 
-def test_headers_hold_finalized_documents_from_the_date_and_the_named_ones(msp: Msp) -> None:
-    old, new, draft = msp.final(day=date(2025, 12, 31)), msp.final(), msp.draft()
-    dated = {each.invoice_id for each in msp.gateway.document_headers(dated_from=INVOICED)}
-    assert dated == {new}
-    named = msp.gateway.document_headers(dated_from=INVOICED, ids=[old, draft, str(uuid4())])
-    assert {each.invoice_id for each in named} == {old, new, draft}
+def test_scope_holds_finalized_documents_from_the_date_on(msp: Msp) -> None:
+    msp.final(day=date(2025, 12, 31))
+    msp.draft()
+    new = msp.final()
+    assert list(msp.gateway.ids_in_scope(ExportScope(INVOICED))) == [[new]]
 
 
-def test_cancelled_document_is_still_in_the_headers(msp: Msp) -> None:
+def test_scope_holds_what_was_finalized_late_however_it_is_dated(msp: Msp) -> None:
+    late = msp.final(day=date(2025, 12, 31))
+    msp.execute("UPDATE invoices SET finalized_at = '2026-03-02'")
+    scope = ExportScope(INVOICED, finalized_from=date(2026, 3, 2))
+    assert list(msp.gateway.ids_in_scope(scope)) == [[late]]
+
+
+def test_cancelled_document_is_still_in_the_scope(msp: Msp) -> None:
     invoice = msp.final()
     msp.do(invoices.void_invoice, invoice)
-    [found] = msp.gateway.document_headers(dated_from=INVOICED)
-    assert found.status == "cancelled"
+    assert list(msp.gateway.ids_in_scope(ExportScope(INVOICED))) == [[invoice]]
+    assert header(msp, invoice).status == "cancelled"
+
+
+def test_scope_comes_in_pages_by_date_and_number(msp: Msp) -> None:
+    days = [date(2026, 3, day) for day in (4, 3, 5)]
+    fourth, third, fifth = [msp.final(day=day) for day in days]
+    pages = list(msp.gateway.ids_in_scope(ExportScope(date(2026, 3, 1)), page=2))
+    assert pages == [[third, fourth], [fifth]]
+
+
+def test_headers_are_read_by_id_in_any_state(msp: Msp) -> None:
+    final, draft = msp.final(), msp.draft()
+    found = msp.gateway.document_headers([final, draft, str(uuid4()), "no id"])
+    assert {each.invoice_id for each in found} == {final, draft}
+
+
+def test_headers_are_found_by_number_within_the_scope(msp: Msp) -> None:
+    old, new = msp.final(day=date(2025, 12, 31)), msp.final()
+    numbers = [header(msp, old).number, header(msp, new).number, "INV-0"]
+    [found] = msp.gateway.headers_by_number(ExportScope(INVOICED), numbers)
+    assert found.invoice_id == new
 
 
 def test_header_tells_what_was_paid_credited_and_is_owed(msp: Msp) -> None:

@@ -72,10 +72,12 @@ def test_the_same_ids_in_two_companies_are_two_links(ledger: Ledger) -> None:
 
 def test_an_invoice_whose_loss_was_accepted_counts_as_ever_linked(ledger: Ledger) -> None:
     _close(ledger, _link(ledger, "invoice", "a", "1"))
+    _link(ledger, "invoice", "b", "2")
     _link(ledger, "client", "c", "9")
 
     with ledger.begin() as connection:
-        assert links.ever_linked(connection, [ledger.realm]) == {"a"}
+        assert links.ever_linked(connection, [ledger.realm], ["a", "b", "c"]) == {"a", "b"}
+        assert links.ever_linked(connection, [ledger.realm], ["b", "none"]) == {"b"}
 
 
 def test_a_new_link_shows_what_was_agreed_unless_told_otherwise(ledger: Ledger) -> None:

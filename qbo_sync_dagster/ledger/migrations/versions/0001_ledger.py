@@ -355,6 +355,20 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'live'"),
     )
     op.create_index(
+        "ix_links_closed",
+        "links",
+        ["realm", "kind", "algapsa_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'closed'"),
+    )
+    op.create_index(
+        "ix_links_live",
+        "links",
+        ["realm", "kind", "link_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'live'"),
+    )
+    op.create_index(
         "uq_links_quickbooks",
         "links",
         ["realm", "kind", "quickbooks_id"],
@@ -404,6 +418,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("operation_id", name=op.f("pk_operations")),
     )
     op.create_index("ix_operations_record", "operations", ["realm", "record_id"], unique=False)
+    op.create_index(
+        "ix_operations_open",
+        "operations",
+        ["realm", "kind", "operation_id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('queued', 'posting', 'held', 'errored')"),
+    )
     op.create_index(
         "uq_operations_open",
         "operations",
@@ -530,12 +551,21 @@ def downgrade() -> None:
     op.drop_index("ix_postings_operation", table_name="postings")
     op.drop_table("postings")
     op.drop_index(
+        "ix_operations_open",
+        table_name="operations",
+        postgresql_where=sa.text("state IN ('queued', 'posting', 'held', 'errored')"),
+    )
+    op.drop_index(
         "uq_operations_open",
         table_name="operations",
         postgresql_where=sa.text("state IN ('queued', 'posting', 'held', 'errored')"),
     )
     op.drop_index("ix_operations_record", table_name="operations")
     op.drop_table("operations")
+    op.drop_index(
+        "ix_links_closed", table_name="links", postgresql_where=sa.text("state = 'closed'")
+    )
+    op.drop_index("ix_links_live", table_name="links", postgresql_where=sa.text("state = 'live'"))
     op.drop_index(
         "uq_links_quickbooks",
         table_name="links",
