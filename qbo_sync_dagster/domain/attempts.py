@@ -36,6 +36,11 @@ def after_refusal(
     return NextStep("queued", now + _delay(faults, request_id))
 
 
+def happens_too_often(times: int) -> bool:
+    """Whether a write that got no answer, and never arrived, this often is more than bad luck."""
+    return times >= MOST_FAULTS
+
+
 def _delay(faults: int, request_id: str) -> timedelta:
     base = min(_FIRST_DELAY * int(3 ** (faults - 1)), _LONGEST_DELAY)
     jitter = int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:2]) / 0xFFFF

@@ -68,3 +68,20 @@ def customer_refused(client_id: str, name: str, sentence: str) -> ExceptionRecor
         references=(RecordReference("algapsa", "client", client_id, name),),
         version=name,
     )
+
+
+def never_arrives(
+    record_kind: str, record_id: str, label: str, times: int, version: str
+) -> ExceptionRecord:
+    """The exception of a record on which QuickBooks itself seems to fail."""
+    return ExceptionRecord(
+        kind=ExceptionKind.EXPORT_FAILING,
+        record=f"{record_kind}:{record_id}",
+        what_happened=(
+            f"{label} was sent {times} times. QuickBooks gave no usable answer and has nothing of "
+            "it. It is tried again in every cycle; look for something unusual in it, such as its "
+            "characters or amounts."
+        ),
+        references=(RecordReference("algapsa", record_kind, record_id, label),),
+        version=version,
+    )

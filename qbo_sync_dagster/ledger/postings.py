@@ -150,6 +150,16 @@ def carried_out(
     )
 
 
+def count_answers(connection: sa.Connection, operation_id: int, code: str) -> int:
+    """How many postings of an operation were closed with this code."""
+    counted: int = connection.execute(
+        sa.select(sa.func.count())
+        .select_from(postings)
+        .where(postings.c.operation_id == operation_id, postings.c.code == code)
+    ).scalar_one()
+    return counted
+
+
 def unanswered(connection: sa.Connection, realm: str) -> list[Posting]:
     """Postings in doubt, oldest first."""
     own = [postings.c[name] for name in Posting.__slots__ if name in postings.c and name != "kind"]

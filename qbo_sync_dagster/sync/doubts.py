@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
+from qbo_sync_dagster.domain.attempts import happens_too_often
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.document_view import LIVE, DocumentView
 from qbo_sync_dagster.domain.doubt import Evidence, Verdict, judge
 from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
+from qbo_sync_dagster.domain.export_problems import never_arrives
 from qbo_sync_dagster.domain.identity import DocumentIdentity, Findings, find_documents
 from qbo_sync_dagster.ledger import exceptions, links, operations, postings
 from qbo_sync_dagster.quickbooks.answers import RawObject
@@ -25,6 +27,8 @@ from qbo_sync_dagster.sync.customer_links import link_customer
 from qbo_sync_dagster.sync.document_links import FoundDocument, link_documents
 from qbo_sync_dagster.sync.poll import Polled
 from qbo_sync_dagster.sync.translate import document_view, sent_view
+
+NOT_FOUND = "not found"
 
 
 def settle_doubt(
@@ -136,7 +140,7 @@ def _carry_out(
         if verdict is Verdict.ADOPT:
             _adopt(ctx, connection, seen, posting, shows.own[0])
         elif verdict is Verdict.NEW_ATTEMPT:
-            withdraw(connection, ctx.realm, posting)
+            withdraw(connection, ctx, posting)
         else:
             _orphan(ctx, connection, posting, shows)
 
@@ -197,10 +201,21 @@ def finish(
     operations.change(connection, [posting.operation_id], "done", reason="found in QuickBooks")
 
 
-def withdraw(connection: sa.Connection, realm: str, posting: postings.Posting) -> None:
-    """Close a posting proven never to have arrived; its operation gets a new attempt."""
-    postings.answer(connection, realm, posting.request_id, "absent")
+def withdraw(connection: sa.Connection, ctx: CycleContext, posting: postings.Posting) -> None:
+    """Close a posting proven never to have arrived; its operation gets a new attempt.
+
+    Staff are told once that has happened too often for chance; it is tried again all the same.
+    """
+    postings.answer(connection, ctx.realm, posting.request_id, "absent", code=NOT_FOUND)
     operations.change(connection, [posting.operation_id], "queued", more_attempts=1)
+    times = postings.count_answers(connection, posting.operation_id, NOT_FOUND)
+    if happens_too_often(times):
+        headers = ctx.algapsa.document_headers(dated_from=None, ids=[posting.record_id])
+        version = headers[0].fingerprint if headers else posting.label
+        record = never_arrives(
+            _record_kind(posting), posting.record_id, posting.label, times, version
+        )
+        exceptions.raise_all(connection, ctx.realm, [record])
 
 
 def _orphan(

@@ -152,7 +152,7 @@ def _repeats(
         else:
             with ctx.ledger() as connection:
                 for posting in group:
-                    withdraw(connection, ctx.realm, posting)
+                    withdraw(connection, ctx, posting)
     return repeats
 
 

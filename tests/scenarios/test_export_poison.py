@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from qbo_sync_dagster.sandbox.algapsa import tenants
 
+FAILING = "Scheduled accounting export keeps failing"
 QUARTER = timedelta(minutes=15)
 
 
@@ -57,3 +58,27 @@ def test_invoices_of_known_customers_go_out_while_a_customer_gets_no_answer(worl
         world.later(QUARTER)
 
     assert world.in_quickbooks(waiting) == []
+
+
+def test_an_invoice_that_never_gets_an_answer_is_told_and_goes_out_once_it_does(world) -> None:
+    poison = world.invoice()
+    _fails_on(world, poison.number)
+    for _ in range(5):
+        world.invoice(client=1)
+        world.cycle()
+        assert world.titles() == []
+        world.later(QUARTER)
+
+    world.invoice(client=1)
+    end = world.cycle()
+
+    assert world.titles() == [FAILING]
+    assert "sent 5 times" in world.exception(FAILING).what_happened
+    assert (end.health.pending, end.health.errored) == (1, 0)
+
+    world.quickbooks.clear_faults(world.company.realm)
+    world.later(QUARTER)
+    world.cycle()
+
+    assert len(world.in_quickbooks(poison)) == 1
+    assert world.titles() == []
