@@ -210,7 +210,7 @@ def withdraw(connection: sa.Connection, ctx: CycleContext, posting: postings.Pos
     operations.change(connection, [posting.operation_id], "queued", more_attempts=1)
     times = postings.count_answers(connection, posting.operation_id, NOT_FOUND)
     if happens_too_often(times):
-        headers = ctx.algapsa.document_headers(dated_from=None, ids=[posting.record_id])
+        headers = ctx.algapsa.document_headers([posting.record_id])
         version = headers[0].fingerprint if headers else posting.label
         record = never_arrives(
             _record_kind(posting), posting.record_id, posting.label, times, version
