@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from json.encoder import encode_basestring_ascii
 
 # Numbers beyond this are damaged. They stay text, so that no later code expands 1e999999999,
 # and the object that holds one is refused alone instead of the whole answer.
@@ -74,12 +75,16 @@ def encode_body(body: Mapping[str, object]) -> bytes:
 
 
 def _encode(value: object) -> str:
-    if value is None or isinstance(value, bool | int | str):
-        return json.dumps(value)
+    # Texts come first: they are most of a body, and bodies are encoded by the ten thousand.
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
     if isinstance(value, Decimal):
         return _unpadded(value)
+    if value is None or isinstance(value, bool | int):
+        return json.dumps(value)
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{json.dumps(k)}:{_encode(value[k])}" for k in sorted(value)) + "}"
+        items = [f"{encode_basestring_ascii(key)}:{_encode(value[key])}" for key in sorted(value)]
+        return "{" + ",".join(items) + "}"
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return "[" + ",".join(map(_encode, value)) + "]"
     raise TypeError(f"{type(value).__name__} has no exact JSON form.")
