@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from contextlib import suppress
+from datetime import date, timedelta
 
 import sqlalchemy as sa
 
@@ -45,6 +46,7 @@ from qbo_sync_dagster.sync.translate import document_view, identity
 
 NOT_READY = "not ready"
 CLOSED = "closed period"
+_CLOCKS_DIFFER = timedelta(minutes=10)
 
 
 class DocumentLevel:
@@ -258,17 +260,21 @@ class DocumentLevel:
 
     def done(self, connection: sa.Connection, created: Sequence[Created]) -> None:
         """Link the created invoices and compare their totals."""
-        found: list[FoundDocument] = []
-        unread: list[UnreadDocument] = []
-        for each in created:
-            try:
-                found.append(self._found(each))
-            except DomainError:
-                unread.append(
-                    UnreadDocument(each.record_id, each.answer.object.id, each.request_id)
-                )
+        told = [self._told(each) for each in created]
+        found = [each for each in told if isinstance(each, FoundDocument)]
+        unread = [each for each in told if isinstance(each, UnreadDocument)]
         link_documents(connection, self._ctx, found, origin="exported")
         link_unread(connection, self._ctx, unread)
+
+    def _told(self, created: Created) -> FoundDocument | UnreadDocument:
+        answered = created.answer.object
+        changed_at = answered.updated_at or self._ctx.started_at
+        # A request id that a lost ledger had used brings that day's answer again, even where the
+        # invoice was deleted since: what stands now is read.
+        if changed_at > self._ctx.started_at - _CLOCKS_DIFFER:
+            with suppress(DomainError):
+                return self._found(created)
+        return UnreadDocument(created.record_id, answered.id, created.request_id)
 
     def _found(self, created: Created) -> FoundDocument:
         invoice = parse_invoice(created.answer.object.payload)
