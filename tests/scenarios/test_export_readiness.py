@@ -29,9 +29,7 @@ def test_every_problem_of_an_invoice_is_in_its_one_exception_and_nothing_is_sent
     invoice = world.invoice(
         client=client,
         charges=(
-            Charge(
-                "Firewall", 9_900, service_id=unlinked, tax_region="US-OR", tax_rate=Decimal(1)
-            ),
+            Charge("Firewall", 9_900, service_id=unlinked, tax_region="US-OR", tax_rate=Decimal(1)),
             manual_charge("Travel", 4_200),
         ),
     )
@@ -69,9 +67,7 @@ def test_an_unlinked_customer_is_told_and_the_invoice_goes_out_once_linked(world
 def test_links_made_one_by_one_shorten_the_exception_until_the_invoice_goes_out(world) -> None:
     service = world.do(tenants.create_service, tenants.Service("Firewall lease", 9_900))
     client = _unlinked_client(world, terms="due_on_receipt")
-    invoice = world.invoice(
-        client=client, charges=(Charge("Firewall", 9_900, service_id=service),)
-    )
+    invoice = world.invoice(client=client, charges=(Charge("Firewall", 9_900, service_id=service),))
     world.cycle()
     number = world.exception(NOT_READY).number
 
