@@ -83,6 +83,14 @@ def _billed(header: DocumentHeader, scope: CompanyScope) -> Standing:
     return Standing.TO_EXPORT
 
 
+def may_be_recognised(header: DocumentHeader) -> bool:
+    """Whether an object may be taken for this document by its content, without its number.
+
+    What AlgaPSA itself mapped stands elsewhere already, and a cancelled document was not sent.
+    """
+    return not header.mapped_by_algapsa and header.status not in CANCELLED_STATUSES
+
+
 def is_mapped_here(header: DocumentHeader, scope: CompanyScope) -> bool:
     """Whether AlgaPSA itself says that this document is a certain invoice of this company.
 

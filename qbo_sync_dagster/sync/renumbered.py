@@ -13,6 +13,7 @@ from itertools import chain
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.document_view import LIVE, DocumentView, iso
+from qbo_sync_dagster.domain.eligibility import may_be_recognised
 from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.export import NotReady, prepare_export
 from qbo_sync_dagster.domain.identity import DocumentIdentity, find_documents
@@ -95,7 +96,8 @@ def _alike(ctx: CycleContext, arrived: Iterable[_Arrived]) -> list[DocumentHeade
     return [
         header
         for header in chain.from_iterable(unlinked_headers(ctx))
-        if (customers.get(header.client_id), header.total_minor, iso(header.invoice_date)) in keys
+        if may_be_recognised(header)
+        and (customers.get(header.client_id), header.total_minor, iso(header.invoice_date)) in keys
     ]
 
 

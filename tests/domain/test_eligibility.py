@@ -14,6 +14,7 @@ from qbo_sync_dagster.domain.eligibility import (
     connect_day,
     exceptions_of,
     is_mapped_here,
+    may_be_recognised,
     standing,
 )
 
@@ -203,3 +204,12 @@ def test_a_mapping_that_names_no_company_is_the_default_companys(header: Make) -
     mapped = header(mapped_by_algapsa="quickbooks_online", mapped_external_id="145")
 
     assert not is_mapped_here(mapped, scope(is_default=False))
+
+
+def test_an_object_is_not_taken_by_its_content_for_what_stands_elsewhere_or_was_cancelled(
+    header: Make,
+) -> None:
+    assert may_be_recognised(header())
+    assert not may_be_recognised(header(mapped_by_algapsa="quickbooks_online"))
+    assert not may_be_recognised(header(mapped_by_algapsa="quickbooks_csv"))
+    assert not may_be_recognised(header(status="cancelled"))
