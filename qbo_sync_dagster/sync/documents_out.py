@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.algapsa_records import Client, Document, DocumentHeader
 from qbo_sync_dagster.domain.closing_date import closed_period, is_closed
+from qbo_sync_dagster.domain.document_view import LIVE
 from qbo_sync_dagster.domain.eligibility import CompanyScope, Standing, standing
 from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
@@ -201,7 +202,8 @@ class DocumentLevel:
             view = document_view(invoice)
         except DomainError:
             return False
-        if links.by_quickbooks_id(connection, self._ctx.realm, "invoice", [invoice.id]):
+        linked = links.by_quickbooks_id(connection, self._ctx.realm, "invoice", [invoice.id])
+        if linked or view.state != LIVE:
             return False
         return adoption.adopt_if_ours(connection, self._ctx, header, invoice, view)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from qbo_sync_dagster.actions.errors import LinkFileError
-from qbo_sync_dagster.sandbox.algapsa import invoices
+from qbo_sync_dagster.sandbox.algapsa import edits, invoices
 from qbo_sync_dagster.sync.outcome import Stage
 
 TAKEN = "Already in QuickBooks"
@@ -86,3 +86,18 @@ def test_an_invoice_whose_answer_is_awaited_cannot_be_linked_to_something_else(w
     world.cycle()
     assert world.links() == {invoice.invoice_id: world.quickbooks_id(invoice)}
     assert world.operations() == {}
+
+
+def test_a_voided_invoice_of_that_number_is_never_taken_for_the_one_to_be_sent(world) -> None:
+    world.quickbooks.fault("fault:2020", realm=world.company.realm, kind="create")
+    invoice = world.invoice()
+    world.cycle()
+    world.quickbooks.void(world.company.realm, "Invoice", _enter(world, invoice.number))
+    [item] = world.do(edits.charge_ids, invoice.invoice_id)
+    world.do(edits.reprice_charge, invoice.invoice_id, item, 12_000)
+
+    end = world.cycle()
+
+    assert end.outcome == "succeeded"
+    assert world.links() == {}
+    assert TAKEN in world.titles()
