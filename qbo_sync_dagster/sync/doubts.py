@@ -210,10 +210,12 @@ def withdraw(connection: sa.Connection, ctx: CycleContext, posting: postings.Pos
     operations.change(connection, [posting.operation_id], "queued", more_attempts=1)
     times = postings.count_answers(connection, posting.operation_id, NOT_FOUND)
     if happens_too_often(times):
-        headers = ctx.algapsa.document_headers([posting.record_id])
-        version = headers[0].fingerprint if headers else posting.label
         record = never_arrives(
-            _record_kind(posting), posting.record_id, posting.label, times, version
+            _record_kind(posting),
+            posting.record_id,
+            posting.label,
+            times,
+            _judged_version(ctx, posting),
         )
         exceptions.raise_all(connection, ctx.realm, [record])
 
@@ -237,7 +239,7 @@ def _orphan(
                 for object_id in shows.own
             ),
         ),
-        version=posting.request_id,
+        version=_judged_version(ctx, posting),
     )
     exceptions.raise_all(connection, ctx.realm, [record])
     # From here on a person decides, and polls need not reach back to this send any more.
@@ -245,6 +247,12 @@ def _orphan(
     operations.change(
         connection, [posting.operation_id], "held", reason=record.title, reason_code=ORPHAN
     )
+
+
+def _judged_version(ctx: CycleContext, posting: postings.Posting) -> str:
+    """What a dismissal stands for: the document as it is, whatever is sent of it."""
+    headers = ctx.algapsa.document_headers([posting.record_id])
+    return headers[0].fingerprint if headers else posting.request_id
 
 
 def _record_kind(posting: postings.Posting) -> str:

@@ -116,11 +116,16 @@ def _cancel_outdated(ctx: CycleContext, left_alone: Collection[tuple[str, str]])
         with ctx.ledger() as connection:
             scope = load_scope(ctx, connection, ids)
             wanted = {header.invoice_id for header in _wanted(headers, scope, left_alone)}
+            judged = {
+                header.invoice_id
+                for header in headers
+                if (f"invoice:{header.invoice_id}", header.fingerprint) in left_alone
+            }
             outdated = [
                 operation
                 for operation in page
                 if operation.record_id not in wanted
-                and not _may_stand_in_quickbooks(operation, scope.linked)
+                and not _may_stand_in_quickbooks(operation, scope.linked, judged)
             ]
             _withdraw(ctx, connection, outdated)
         cancelled += len(outdated)
@@ -144,9 +149,13 @@ def _withdraw(
     )
 
 
-def _may_stand_in_quickbooks(operation: operations.Operation, linked: Collection[str]) -> bool:
-    # A void or a reopening waits until it is settled whether the invoice was created.
-    in_doubt = operation.state == "posting" or operation.reason_code == ORPHAN
+def _may_stand_in_quickbooks(
+    operation: operations.Operation, linked: Collection[str], judged: Collection[str] = ()
+) -> bool:
+    # A void or a reopening waits until it is settled whether the invoice was created, be it by
+    # staff, who dismissed the doubt.
+    is_orphan = operation.reason_code == ORPHAN and operation.record_id not in judged
+    in_doubt = operation.state == "posting" or is_orphan
     return in_doubt and operation.record_id not in linked
 
 

@@ -425,3 +425,19 @@ def test_lost_again_at_the_second_send(world, arrived) -> None:
     world.cycle()
 
     _in_step(world, invoice)
+
+
+def test_an_orphan_that_staff_dismissed_is_neither_sent_nor_counted_as_pending(world) -> None:
+    world.invoice()
+    _lose(world, "drop_before")
+    world.later(timedelta(hours=13))
+    world.cycle()
+    world.dismiss(ORPHAN)
+    world.forget()
+
+    for _ in range(2):
+        end = world.cycle()
+
+    assert (end.health.pending, end.health.errored) == (0, 0)
+    assert _writes(world) == []
+    assert world.titles() == []
