@@ -169,7 +169,11 @@ class TestReading:
     def test_preferences_and_company_info_are_read_by_their_own_paths(
         self, company: Any, ok: Ok
     ) -> None:
-        preferences = {"Id": "1", "SalesFormsPrefs": {"CustomTxnNumbers": True}}
+        preferences = {
+            "Id": "1",
+            "SalesFormsPrefs": {"CustomTxnNumbers": True},
+            "AccountingInfoPrefs": {"TrackDepartments": False},
+        }
         info = {"Id": "1", "CompanyName": "Example IT"}
         company.replies = [ok({"Preferences": preferences}), ok({"CompanyInfo": info})]
         client = company.client()
