@@ -6,9 +6,15 @@ from collections.abc import Sequence
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
-from qbo_sync_dagster.domain.document_view import LIVE, DocumentView, FieldDifference
+from qbo_sync_dagster.domain.document_view import (
+    LIVE,
+    DocumentView,
+    FieldDifference,
+    differences,
+)
 from qbo_sync_dagster.domain.eligibility import CANCELLED_STATUSES
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
+from qbo_sync_dagster.domain.export import ExportDocument
 from qbo_sync_dagster.domain.money import format_minor
 
 DRIFT_KINDS = (ExceptionKind.DRIFT_CHANGED, ExceptionKind.DRIFT_GONE)
@@ -83,6 +89,25 @@ def changed_in_algapsa(
 def is_as_exported(fingerprint: str, header: DocumentHeader | None) -> bool:
     """Whether AlgaPSA still shows a document with the content that was exported, and final."""
     return _kind_of_change(fingerprint, header) is None
+
+
+def is_changed_only(fingerprint: str, header: DocumentHeader | None) -> bool:
+    """Whether AlgaPSA shows another content than was exported, but neither draft, void nor gone."""
+    return _kind_of_change(fingerprint, header) is ExceptionKind.CHANGED_IN_ALGAPSA
+
+
+def agrees(wanted: ExportDocument, as_sent: DocumentView, shown: DocumentView) -> bool:
+    """Whether QuickBooks shows what AlgaPSA would send today, its own fields aside.
+
+    `as_sent` is how `wanted` would look there.
+    """
+    return (
+        shown.state == LIVE
+        and shown.customer_id == wanted.customer_id
+        and shown.total_minor == wanted.total_minor
+        and shown.currency in ("", wanted.currency)
+        and not differences(as_sent, shown)
+    )
 
 
 def _kind_of_change(fingerprint: str, header: DocumentHeader | None) -> ExceptionKind | None:

@@ -18,6 +18,7 @@ from qbo_sync_dagster.domain.drift import (
 )
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.ledger import exceptions, links
+from qbo_sync_dagster.sync.agreed_again import agree_again
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.outcome import DriftLine, DriftReport
 
@@ -38,6 +39,8 @@ def report_drift(ctx: CycleContext) -> DriftReport:
     with ctx.ledger() as connection:
         moved = links.moved(connection, ctx.realm)
         headers = _headers(ctx, [link.algapsa_id for link in moved])
+        agreed = agree_again(ctx, connection, moved, headers)
+        moved = [link for link in moved if link.link_id not in agreed]
         found = {link.link_id: _differences(link, headers) for link in moved}
         raised = [
             drift_exception(link.algapsa_id, link.quickbooks_id, _agreed(link), _shown(link), diff)
