@@ -104,4 +104,5 @@ def _stored(
     with ctx.ledger() as connection:
         received = inbox.receive(connection, ctx.realm, [delivered(item) for item in kept])
         inbox.supersede(connection, ctx.realm)
-    return Polled(since, asked_at, server_time, kept, received, sweep)
+    # A time ahead of ours would have every later poll skip changes: an earlier one costs nothing.
+    return Polled(since, asked_at, min(server_time, asked_at), kept, received, sweep)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from qbo_sync_dagster.quickbooks.client import QuickBooksClient
 from qbo_sync_dagster.sync.outcome import Stage
 
 UNREADABLE = "QuickBooks sent a record that can't be read"
@@ -126,3 +128,25 @@ def test_a_sweep_page_with_an_unreadable_object_still_brings_the_others(world) -
     assert end.outcome == "succeeded", end.sentence
     assert results[Stage.APPLIED_CHANGES].parked == 2
     assert world.titles() == [UNREADABLE, UNREADABLE]
+
+
+def test_a_poll_that_tells_a_time_far_ahead_does_not_make_later_polls_skip_changes(
+    world, monkeypatch
+) -> None:
+    invoice = world.exported()
+    cdc = QuickBooksClient.cdc
+
+    def ahead(self, entities, since):
+        return replace(cdc(self, entities, since), time=datetime(2099, 1, 1, tzinfo=UTC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(QuickBooksClient, "cdc", ahead)
+        assert world.cycle().outcome == "succeeded"
+    world.later(timedelta(hours=1))
+    world.quickbooks.edit(
+        world.company.realm, "Invoice", world.quickbooks_id(invoice), DocNumber="X-1"
+    )
+
+    world.cycle()
+
+    assert world.titles() == [CHANGED]
