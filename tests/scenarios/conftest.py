@@ -273,15 +273,16 @@ class World:
         config = replace(
             self.engine.config, ledger_url=_offset(self.engine.config.ledger_url, self.offset)
         )
-        self._reopen(config)
+        self.reopen(config)
 
     def settings(self, **changes: Any) -> None:
         """Build the engine anew with changed QuickBooks settings."""
         config = self.engine.config
         quickbooks = replace(config.quickbooks, **changes)
-        self._reopen(replace(config, quickbooks=quickbooks))
+        self.reopen(replace(config, quickbooks=quickbooks))
 
-    def _reopen(self, config: EngineConfig) -> None:
+    def reopen(self, config: EngineConfig) -> None:
+        """Build the engine anew, as after a restart."""
         self.engine.close()
         self.engine = open_world_engine(config, self.naps)
 

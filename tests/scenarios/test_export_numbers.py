@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from qbo_sync_dagster.sandbox.algapsa import edits
 
 TAKEN = "Already in QuickBooks"
@@ -56,8 +58,8 @@ def test_the_number_is_looked_up_where_the_company_takes_duplicates_too(world) -
 
 
 def test_a_number_differs_only_in_letter_case_and_is_taken_all_the_same(world) -> None:
-    draft = world.draft(number="inv-x1")
-    _history(world, "INV-X1")
+    draft = world.draft(number="INV-X1")
+    _history(world, "inv-x1")
     world.finalize(draft)
 
     world.cycle()
@@ -151,6 +153,7 @@ def test_one_taken_number_of_a_batch_does_not_hold_back_the_others(world) -> Non
 
 
 def test_an_unreadable_hit_does_not_hold_back_numbers_that_are_free(world) -> None:
+    world.quickbooks.set(world.company.realm, custom_txn_numbers=False)
     draft = world.draft()
     _history(world, draft.number)
     world.finalize(draft)
@@ -161,7 +164,25 @@ def test_an_unreadable_hit_does_not_hold_back_numbers_that_are_free(world) -> No
 
     world.cycle()
 
+    assert len(world.in_quickbooks(draft)) == 1
     assert [len(world.in_quickbooks(each)) for each in free] == [1, 1]
+    assert world.titles() == [TAKEN]
+
+
+@pytest.mark.parametrize("number", ["O'Dowd-7", "A\\B-1", "50% & more", "Nº 9 – ü"])
+def test_a_number_of_unusual_characters_is_looked_up_and_sent_as_it_is(world, number) -> None:
+    draft = world.draft(number=number)
+    _history(world, f"{number}x")
+    world.finalize(draft)
+
+    world.cycle()
+    assert len(world.in_quickbooks(draft)) == 1
+    assert world.titles() == []
+
+    other = world.draft(number=f"{number}x")
+    world.finalize(other)
+    world.cycle()
+
     assert world.titles() == [TAKEN]
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+
+import pytest
 
 from qbo_sync_dagster.sandbox.algapsa import edits, invoices
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge
+from qbo_sync_dagster.sync.documents_out import DocumentLevel
 from qbo_sync_dagster.sync.outcome import Stage
 
 FAILING = "Scheduled accounting export keeps failing"
@@ -79,6 +83,41 @@ def test_an_invoice_voided_while_queued_is_not_sent(world) -> None:
     assert len(world.in_quickbooks(other)) == 1
     assert world.operations() == {}
     assert world.titles() == []
+
+
+@pytest.mark.parametrize("act", ["void", "reopen", "edit", "delete"])
+def test_what_happens_to_an_invoice_after_it_was_prepared_keeps_it_from_being_sent(
+    world, monkeypatch, act
+) -> None:
+    invoice, other = world.invoice(), world.invoice(client=1)
+    prepare = DocumentLevel.prepare
+
+    def then_changed(self, due):
+        prepared = prepare(self, due)
+        _do_something(world, invoice, act)
+        return prepared
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DocumentLevel, "prepare", then_changed)
+        world.cycle()
+
+    assert world.in_quickbooks(invoice) == []
+    assert len(world.in_quickbooks(other)) == 1
+    world.cycle()
+    expected = [101] if act == "edit" else []
+    assert [found["TotalAmt"] for found in world.in_quickbooks(invoice)] == expected
+
+
+def _do_something(world, invoice, act):
+    identity = invoice.invoice_id
+    if act == "void":
+        world.do(invoices.void_invoice, identity)
+    elif act == "reopen":
+        world.do(invoices.reopen_invoice, identity, today=world.today)
+    elif act == "delete":
+        world.do(invoices.delete_invoice, identity)
+    else:
+        world.do(edits.add_charge, identity, Charge("More", 100, service_id=world.service))
 
 
 def test_an_invoice_reopened_while_queued_goes_out_as_it_is_finalized_again(world) -> None:
@@ -213,3 +252,21 @@ def test_three_hundred_invoices_go_out_in_ten_batches_and_one_look_up(world) -> 
     )
     assert totals == [1_000 + n for n in range(300)]
     assert set(world.links()) == set(ids)
+
+
+def test_what_the_time_for_posting_does_not_reach_stays_queued_for_the_next_cycle(world) -> None:
+    made = [world.invoice() for _ in range(3)]
+    config = world.engine.config
+    world.reopen(replace(config, posting_budget_seconds=0.0))
+
+    results, end = world.stages()
+
+    assert end.outcome == "succeeded"
+    assert "time for posting" in results[Stage.POSTED_OPERATIONS].stopped_reason
+    assert end.health.pending == 3
+    assert world.titles() == []
+
+    world.reopen(config)
+    world.cycle()
+
+    assert [len(world.in_quickbooks(each)) for each in made] == [1, 1, 1]
