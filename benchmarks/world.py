@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ GO_LIVE_DAYS_AGO = 30
 _NET_30 = "3"
 _OBJECTS_A_CALL = 500
 
-# A server as installed keeps its promises to the disk; only its checkpoints come by the hour.
+# PostgreSQL as installed keeps its promises to the disk.
 _AS_IN_PRODUCTION: dict[str, str] = {}
 
 
@@ -198,15 +197,6 @@ def _customer(name: str) -> dict[str, Any]:
 def _item(name: str) -> dict[str, Any]:
     body = {"Name": name, "Type": "Service", "IncomeAccountRef": {"value": "1"}}
     return {"entity": "Item", "body": body}
-
-
-def sales_line(item: str, cents: int) -> dict[str, Any]:
-    """One line of a QuickBooks invoice."""
-    return {
-        "Amount": Decimal(cents).scaleb(-2),
-        "DetailType": "SalesItemLineDetail",
-        "SalesItemLineDetail": {"ItemRef": {"value": item}},
-    }
 
 
 def http_calls(world: World) -> tuple[int, int]:
