@@ -33,6 +33,8 @@ class Connection:
     deposit_account: str | None
     default_class: str | None
     default_department: str | None
+    default_tax_code: str | None
+    default_term: str | None
     accepted_cents: int
     assignee: str
     preferences: dict[str, Any] | None
@@ -94,7 +96,7 @@ def add(connection: sa.Connection, new: NewConnection) -> Connection:
 def every(connection: sa.Connection) -> list[Connection]:
     """All companies, by tenant and name."""
     rows = connection.execute(
-        sa.select(connections).order_by(connections.c.tenant, connections.c.company_name)
+        sa.select(*_columns()).order_by(connections.c.tenant, connections.c.company_name)
     )
     return [Connection(**row) for row in rows.mappings()]
 
@@ -103,7 +105,7 @@ def get(connection: sa.Connection, realm_or_company: str) -> Connection:
     """The company with this realm id or key. Raises UnknownRealmError."""
     row = (
         connection.execute(
-            sa.select(connections).where(
+            sa.select(*_columns()).where(
                 sa.or_(
                     connections.c.realm == realm_or_company,
                     connections.c.company == realm_or_company,
@@ -133,3 +135,7 @@ def advance_cursor(connection: sa.Connection, realm: str, to: datetime) -> None:
         .where(connections.c.realm == realm, connections.c.cursor < to)
         .values(cursor=to)
     )
+
+
+def _columns() -> list[sa.Column[Any]]:
+    return [connections.c[name] for name in Connection.__slots__]

@@ -40,6 +40,19 @@ class StoredException:
     close_reason: str | None
 
 
+_TOLD = (
+    *("kind", "record", "title", "what_happened", "how_to_resolve"),
+    *("records", "amounts", "actions", "version"),
+)
+_NEW = insert(exceptions)
+_RAISE = _NEW.on_conflict_do_update(
+    index_elements=["realm", "kind", "record"],
+    index_where=exceptions.c.state == "open",
+    set_={name: _NEW.excluded[name] for name in _TOLD}
+    | {"count": exceptions.c.count + 1, "last_seen": sa.text("ledger_now()")},
+).returning(exceptions.c.count)
+
+
 def raise_all(connection: sa.Connection, realm: str, raised: Sequence[ExceptionRecord]) -> int:
     """Open or refresh exceptions; returns how many were not open before.
 
@@ -51,25 +64,17 @@ def raise_all(connection: sa.Connection, realm: str, raised: Sequence[ExceptionR
     for record in judged:
         reason = "The record is as it was when this was dismissed."
         resolve(connection, realm, [record.kind], [record.record], reason)
-    fresh = [record for record in raised if _key(record) not in dismissed]
+    # One statement can't meet the same row twice.
+    fresh = {
+        (record.kind, record.record): record for record in raised if _key(record) not in dismissed
+    }
     if not fresh:
         return 0
     assignee = connection.execute(
         sa.select(connections.c.assignee).where(connections.c.realm == realm)
     ).scalar_one()
-    opened = 0
-    for record in fresh:
-        statement = insert(exceptions).values(realm=realm, assignee=assignee, **_told(record))
-        new_number = connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["realm", "kind", "record"],
-                index_where=exceptions.c.state == "open",
-                set_=_told(record)
-                | {"count": exceptions.c.count + 1, "last_seen": sa.text("ledger_now()")},
-            ).returning(exceptions.c.count)
-        ).scalar_one()
-        opened += new_number == 1
-    return opened
+    rows = [{"realm": realm, "assignee": assignee} | _told(record) for record in fresh.values()]
+    return sum(count == 1 for count in connection.execute(_RAISE, rows).scalars())
 
 
 def resolve(

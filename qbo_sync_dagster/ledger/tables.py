@@ -66,8 +66,12 @@ connections = sa.Table(
     sa.Column("deposit_account", sa.Text),
     sa.Column("default_class", sa.Text),
     sa.Column("default_department", sa.Text),
+    sa.Column("default_tax_code", sa.Text),
+    sa.Column("default_term", sa.Text),
     sa.Column("accepted_cents", sa.Integer, nullable=False, server_default="0"),
     sa.Column("assignee", sa.Text, nullable=False, server_default="accounting administrator"),
+    # Encrypted: the addresses of mail, Slack and the like carry passwords.
+    sa.Column("notification_targets", sa.LargeBinary),
     sa.Column("preferences", JSONB),
     _instant("preferences_read_at", nullable=True),
     _one_of("state", "connected", "reconnect", "disconnected"),
@@ -146,6 +150,11 @@ sa.Index(
     postgresql_where=inbound_changes.c.state.in_(["received", "parked"]),
 )
 
+LINK_KINDS = (
+    *("client", "service", "tax_region", "payment_term"),
+    *("invoice", "credit_memo", "payment", "credit_application"),
+)
+
 links = sa.Table(
     "links",
     metadata,
@@ -169,9 +178,10 @@ links = sa.Table(
     sa.Column("mirrored", sa.Boolean, nullable=False, server_default=sa.false()),
     _now("linked_at"),
     _now("shown_at"),
-    _one_of("state", "live", "closed"),
-    _one_of("kind", "client", "service", "tax_region", "payment_term", "invoice", "payment"),
-    _one_of("origin", "exported", "imported", "adopted", "applied"),
+    # "accepted": QuickBooks' void or deletion was accepted; never exported again, still linked.
+    _one_of("state", "live", "closed", "accepted"),
+    _one_of("kind", *LINK_KINDS),
+    _one_of("origin", "exported", "imported", "adopted", "applied", "matched", "paired"),
 )
 sa.Index(
     "uq_links_algapsa",
@@ -190,7 +200,8 @@ sa.Index(
     links.c.quickbooks_id,
     unique=True,
     postgresql_where=sa.and_(
-        links.c.state == "live", links.c.kind.in_(["client", "invoice", "payment"])
+        links.c.state == "live",
+        links.c.kind.in_(["client", "invoice", "credit_memo", "payment", "credit_application"]),
     ),
 )
 
@@ -220,6 +231,10 @@ document_homes = sa.Table(
     sa.Index("ix_document_homes_realm", "realm"),
 )
 
+OPERATION_KINDS = (
+    *("create_customer", "export_invoice", "export_credit_memo", "update_document"),
+    *("void_document", "apply_credit", "remove_credit", "push_payment", "change_payment"),
+)
 OPEN_OPERATION_STATES = ("queued", "posting", "held", "errored")
 
 operations = sa.Table(
@@ -238,9 +253,11 @@ operations = sa.Table(
     _instant("next_attempt_at", nullable=True),
     sa.Column("reason", sa.Text),
     sa.Column("reason_code", sa.Text),
+    # What staff decided about this one send, such as another date.
+    sa.Column("detail", JSONB, nullable=False, server_default="{}"),
     _now("queued_at"),
     _now("changed_at"),
-    _one_of("kind", "create_customer", "export_invoice"),
+    _one_of("kind", *OPERATION_KINDS),
     _one_of("state", *OPEN_OPERATION_STATES, "done", "cancelled"),
     sa.Index("ix_operations_record", "realm", "record_id"),
 )
@@ -378,4 +395,48 @@ audit_log = sa.Table(
     sa.Column("previous_digest", sa.Text, nullable=False),
     sa.Column("digest", sa.Text, nullable=False),
     _one_of("side", "algapsa", "quickbooks", "ledger"),
+)
+
+# What staff decided about a record, kept for as long as the record lives.
+decisions = sa.Table(
+    "decisions",
+    metadata,
+    sa.Column("decision_id", sa.BigInteger, sa.Identity(), primary_key=True),
+    _realm(),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("record", sa.Text, nullable=False),
+    sa.Column("counterpart", sa.Text, nullable=False, server_default=""),
+    sa.Column("amount_minor", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("detail", JSONB, nullable=False, server_default="{}"),
+    sa.Column("decided_by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    _now("decided_at"),
+    sa.UniqueConstraint("realm", "kind", "record", "counterpart"),
+    _one_of(
+        "kind",
+        *("both_real", "not_from_algapsa", "refund_recorded", "re_dated"),
+        *("accepted", "skip_client", "history"),
+    ),
+)
+
+export_batches = sa.Table(
+    "export_batches",
+    metadata,
+    sa.Column("batch_id", sa.BigInteger, sa.Identity(), primary_key=True),
+    _realm(),
+    sa.Column("selection", JSONB, nullable=False),
+    sa.Column("invoice_ids", JSONB, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    _now("created_at"),
+    _one_of("target", "quickbooks", "csv"),
+)
+
+# Notices that went out, so that a deadline or a new exception is announced once.
+notices = sa.Table(
+    "notices",
+    metadata,
+    _realm(primary_key=True),
+    sa.Column("notice", sa.Text, primary_key=True),
+    _now("sent_at"),
 )
