@@ -68,7 +68,6 @@ def _show_all(panels: list[SyncHealth]) -> None:
         return
     names = ("pending", "errored", "drift", "exceptions")
     table = new_table("company", "last cycle", *names)
-    table.columns[1].no_wrap = True
     for each in panels:
         counts = (each.pending, each.errored, each.drift, each.open_exceptions)
         add_row(table, each.company_name, _last_cycle(each, "\n"), *counts)

@@ -75,7 +75,8 @@ def new_table(*columns: str, title: str | None = None) -> Table:
     """A table with these columns."""
     table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        # A heading broken over three lines is no heading.
+        table.add_column(column, overflow="fold", min_width=len(column))
     return table
 
 
