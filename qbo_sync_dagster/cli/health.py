@@ -51,6 +51,7 @@ def _show_one(panel: SyncHealth) -> None:
         "Auto-sync": panel.auto_sync,
         "Next cycle": panel.next_cycle_at,
         "Last success": panel.last_success_at,
+        "Warning": " ".join(panel.warnings) or None,
     }
     answer_block(f"Sync Health of {panel.company_name}", rows)
 

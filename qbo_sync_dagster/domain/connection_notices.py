@@ -13,6 +13,19 @@ EXPIRY_BANDS = (14, 7, 2)
 _SECONDS_A_DAY = 86_400
 
 
+def not_connected(state: str, company_name: str, company: str) -> str:
+    """Why no cycle of a company that is not connected does anything, with the cure."""
+    if state == "disconnected":
+        return (
+            f"{company_name} is disconnected from QuickBooks, so nothing is synced. To sync it "
+            f"again run `qbo-sync connections reconnect {company}`."
+        )
+    return (
+        f"{company_name} must be reconnected to QuickBooks before it can sync: `qbo-sync "
+        f"connections reconnect {company}`."
+    )
+
+
 def connection_failed(realm: str, company_name: str, sentence: str) -> ExceptionRecord:
     """The exception of a connection that QuickBooks no longer accepts."""
     return ExceptionRecord(

@@ -123,6 +123,14 @@ def get(connection: sa.Connection, realm_or_company: str) -> Connection:
     return Connection(**row)
 
 
+def locked(connection: sa.Connection, realm: str) -> Connection:
+    """The company as it stands, unchanged by others until the transaction ends."""
+    connection.execute(
+        sa.select(connections.c.realm).where(connections.c.realm == realm).with_for_update()
+    )
+    return get(connection, realm)
+
+
 def update(connection: sa.Connection, realm: str, **values: object) -> None:
     """Set columns of one connection."""
     connection.execute(sa.update(connections).where(connections.c.realm == realm).values(**values))

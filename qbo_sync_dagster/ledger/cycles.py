@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,7 @@ class Cycle:
     calls: dict[str, int]
     summary: str
     problem: str | None
+    warnings: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ def close(
     summary: str,
     problem: str | None,
     cursor: datetime,
+    warnings: Sequence[str] = (),
 ) -> Cycle:
     """Close a cycle row; it fulfils the requests that were filed before it started.
 
@@ -92,6 +95,7 @@ def close(
             calls=calls,
             summary=summary,
             problem=problem,
+            warnings=list(warnings),
             cursor_after=cursor,
             finished_at=sa.text("ledger_now()"),
         )

@@ -122,6 +122,8 @@ cycles = sa.Table(
     sa.Column("calls", JSONB, nullable=False, server_default="{}"),
     sa.Column("summary", sa.Text, nullable=False, server_default=""),
     sa.Column("problem", sa.Text),
+    # What does not stop a cycle, but somebody should know.
+    sa.Column("warnings", JSONB, nullable=False, server_default="[]"),
     _one_of("outcome", "running", "succeeded", "failed", "aborted", "died"),
     sa.Index("ix_cycles_realm_started", "realm", "started_at"),
 )
@@ -226,7 +228,8 @@ document_homes = sa.Table(
     metadata,
     sa.Column("tenant", sa.Text, primary_key=True),
     sa.Column("invoice_id", sa.Text, primary_key=True),
-    _realm(),
+    # No foreign key: that a forgotten company had this document keeps it from another one.
+    sa.Column("realm", sa.Text, nullable=False),
     _now("set_at"),
     sa.Index("ix_document_homes_realm", "realm"),
 )

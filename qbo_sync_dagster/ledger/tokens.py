@@ -92,7 +92,17 @@ class TokenVault:
     def peek(self, realm: str) -> Tokens:
         """The stored tokens without a lock."""
         with self._engine.connect() as connection:
-            return _load(connection, realm, self._cipher, lock=False)
+            return load(connection, realm, self._cipher)
+
+
+def load(connection: sa.Connection, realm: str, cipher: TokenCipher) -> Tokens:
+    """The stored tokens without a lock. Raises UnknownRealmError if the company has none."""
+    return _load(connection, realm, cipher, lock=False)
+
+
+def drop(connection: sa.Connection, realm: str) -> None:
+    """Forget a connection's tokens."""
+    connection.execute(sa.delete(connection_tokens).where(connection_tokens.c.realm == realm))
 
 
 def store(connection: sa.Connection, realm: str, tokens: Tokens, cipher: TokenCipher) -> None:

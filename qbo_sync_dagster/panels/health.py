@@ -37,6 +37,7 @@ def health_panel(health: SyncHealth, curve: Curve, now: datetime) -> Panel:
         "next_cycle": _next_cycle(health),
         "last_success": words.instant(health.last_success_at),
         "changes_known_up_to": words.instant(health.cursor),
+        "warnings": " ".join(health.warnings) or "none",
         "held_ops": health.held,
         "parked_changes": health.parked,
         "quickbooks_writes": health.quickbooks_writes,
@@ -79,6 +80,7 @@ def _summary(health: SyncHealth, curve: Curve) -> str:
     parts = [f"**{escape(health.company_name, longest=50)}**: {_verdict(health)}"]
     if health.problem:
         parts.append(escape(health.problem, longest=160))
+    parts += [f"Warning: {escape(warning, longest=160)}" for warning in health.warnings]
     told, picture = "\n\n".join(parts), _picture(curve)
     return told + picture if len(told) + len(picture) <= INLINE_CHARACTERS else told
 

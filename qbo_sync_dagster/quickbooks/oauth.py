@@ -23,6 +23,8 @@ from qbo_sync_dagster.quickbooks.wire import UnreadableAnswerError, decode_json
 # A token must outlive the longest call that starts with it (Intuit cuts calls at 120 s).
 _SPARE = timedelta(seconds=180)
 _ACCESS_SECONDS = 3600
+# The app's own credentials are wrong: every token of the company may still be good.
+APP_REFUSED = "invalid_client"
 _LONGEST_LIFETIME_SECONDS = 20 * 365 * 86400
 
 
@@ -73,6 +75,7 @@ class TokenSource:
         self._settings = settings
         self._clock = clock
         self._known: dict[str, StoredTokens] = {}
+        self._tried: dict[str, StoredTokens] = {}
         self._lock = threading.Lock()
 
     def access_token(self, realm: str, *, rejected: str | None = None) -> str:
@@ -87,11 +90,15 @@ class TokenSource:
                 known = self._known[realm] = self._renewed(realm, rejected)
             return known.access_token or ""
 
+    def last_tried(self, realm: str) -> StoredTokens | None:
+        """The tokens that this process used last for the company; None before its first call."""
+        return self._tried.get(realm)
+
     def _renewed(self, realm: str, rejected: str | None) -> StoredTokens:
         with self._store.exclusive(realm) as locked:
-            tokens = locked.current
+            tokens = self._tried[realm] = locked.current
             if not self._usable(tokens, rejected):
-                tokens = self._refreshed(tokens)
+                tokens = self._tried[realm] = self._refreshed(tokens)
                 locked.save(tokens)
         # Only here, after the store has committed, may the new token be used.
         return tokens
@@ -162,7 +169,7 @@ def _raise_if_dead(error: object, response: httpx.Response) -> None:
     cures = {
         "invalid_grant": "Intuit no longer accepts the connection's refresh token. Reconnect the "
         "company to QuickBooks; nothing is sent until then.",
-        "invalid_client": "Intuit does not accept the app's client id and secret. Correct "
+        APP_REFUSED: "Intuit does not accept the app's client id and secret. Correct "
         "QBO_CLIENT_ID and QBO_CLIENT_SECRET, then retry.",
     }
     if isinstance(error, str) and error in cures:

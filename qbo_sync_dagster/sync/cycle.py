@@ -9,20 +9,23 @@ import logging
 import uuid
 from collections.abc import Iterable, Iterator
 
+import sqlalchemy as sa
+
 from qbo_sync_dagster.algapsa.errors import AlgaPsaError
 from qbo_sync_dagster.algapsa.gateway import AlgaPsa
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.connection_notices import (
     connection_expires,
     connection_failed,
+    not_connected,
     not_ready,
 )
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
-from qbo_sync_dagster.ledger import connections, cycles, exceptions, leases, postings
+from qbo_sync_dagster.ledger import connections, cycles, exceptions, leases, postings, tokens
 from qbo_sync_dagster.ledger.errors import LeaseLostError
-from qbo_sync_dagster.ledger.tokens import refresh_expiry
 from qbo_sync_dagster.quickbooks.client import QuickBooksClient
 from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError, QuickBooksError
+from qbo_sync_dagster.quickbooks.oauth import APP_REFUSED
 from qbo_sync_dagster.sync.context import CycleContext, Tally
 from qbo_sync_dagster.sync.customers import apply_customers
 from qbo_sync_dagster.sync.documents import (
@@ -156,6 +159,7 @@ class _Cycle:
         )
         self._outcome = Outcome.SUCCEEDED
         self._problem: str | None = None
+        self._warnings: list[str] = []
         self._results: dict[Stage, StageResult] = {}
 
     def _may_wait(self, seconds: float) -> bool:
@@ -211,12 +215,9 @@ class _Cycle:
         company = self._ctx.connection
         if company.state != "connected":
             self._outcome = Outcome.ABORTED
-            self._problem = (
-                f"{company.company_name} must be reconnected to QuickBooks before it can sync: "
-                "`qbo-sync connections add` with a new refresh token."
-            )
+            self._problem = not_connected(company.state, company.company_name, company.company)
             return False
-        fatal = self._fatal_problems()
+        fatal, self._warnings = self._preflight()
         self._tell(
             [ExceptionKind.ALGAPSA_NOT_READY],
             not_ready(company.realm, fatal) if fatal else None,
@@ -226,12 +227,14 @@ class _Cycle:
             self._fail(" ".join(fatal))
         return not fatal
 
-    def _fatal_problems(self) -> list[str]:
+    def _preflight(self) -> tuple[list[str], list[str]]:
+        """What stops the company, and what only should be known; each a sentence with its cure."""
         try:
             problems = self._ctx.algapsa.preflight(self._engine.clock.server_now())
         except AlgaPsaError as error:
-            return [str(error)]
-        return [problem.message for problem in problems if problem.is_fatal]
+            return [str(error)], []
+        fatal = [problem.message for problem in problems if problem.is_fatal]
+        return fatal, [problem.message for problem in problems if not problem.is_fatal]
 
     def _poll(self) -> tuple[Polled | None, list[postings.Posting], InboundChanges]:
         with self._ctx.reading() as connection:
@@ -297,7 +300,7 @@ class _Cycle:
     def _exceptions(self) -> SyncExceptions:
         company = self._ctx.connection
         with self._ctx.reading() as connection:
-            expiry = refresh_expiry(connection, company.realm)
+            expiry = tokens.refresh_expiry(connection, company.realm)
         warning = connection_expires(
             company.realm, company.company_name, expiry, self._engine.now()
         )
@@ -327,8 +330,24 @@ class _Cycle:
         self._outcome, self._problem = Outcome.ABORTED, str(error)
         record = connection_failed(company.realm, company.company_name, str(error))
         with self._ctx.ledger() as connection:
-            connections.update(connection, company.realm, state="reconnect")
+            if self._was_replaced(connection):
+                self._problem = (
+                    f"{company.company_name} was connected again or disconnected while this cycle "
+                    "ran, so it stopped. The next cycle goes on from where this one began."
+                )
+                return
+            if error.code != APP_REFUSED:
+                connections.update(connection, company.realm, state="reconnect")
             exceptions.raise_all(connection, company.realm, [record])
+
+    def _was_replaced(self, connection: sa.Connection) -> bool:
+        """Whether staff changed the connection since: then the refused tokens are not its own."""
+        company = connections.locked(connection, self._ctx.realm)
+        if company.state != "connected":
+            return True
+        tried = self._engine.tokens.last_tried(company.realm)
+        stored = tokens.load(connection, company.realm, self._engine.cipher)
+        return tried is not None and tried.refresh_token != stored.refresh_token
 
     def _close(self) -> None:
         counts = {
@@ -345,6 +364,7 @@ class _Cycle:
                 calls=dict(self._tally.calls),
                 summary=summarize(self._results),
                 problem=self._problem,
+                warnings=self._warnings,
                 cursor=company.cursor,
             )
 

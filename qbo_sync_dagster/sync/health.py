@@ -66,6 +66,7 @@ def _health(
         algapsa_writes=cycle.counts.get("algapsa_writes", 0) if cycle else 0,
         metered_calls=cycle.calls.get("metered", 0) if cycle else 0,
         http_calls=cycle.calls.get("http", 0) if cycle else 0,
+        warnings=tuple(cycle.warnings) if cycle else (),
     )
 
 

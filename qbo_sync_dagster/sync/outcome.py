@@ -112,6 +112,7 @@ class SyncHealth:
     """Stage 7. The Sync Health panel, row for row, with what a reader compares it with.
 
     `pending` counts queued, posting and held operations; `errored` those that need attention.
+    `warnings` stop nothing, each a sentence with its cure.
     """
 
     realm: str
@@ -138,6 +139,7 @@ class SyncHealth:
     algapsa_writes: int
     metered_calls: int
     http_calls: int
+    warnings: tuple[str, ...] = ()
 
 
 StageResult = (

@@ -117,7 +117,7 @@ def test_a_company_that_must_be_reconnected_ends_aborted_with_the_cure(shell: Sh
 
     assert result.exit_code == 1
     assert "aborted: " in result.stderr
-    assert "connections add" in result.stderr
+    assert "connections reconnect" in result.stderr
 
 
 def test_a_cycle_that_is_ended_gives_its_lease_back(

@@ -36,13 +36,15 @@ COMPANY = Connection(
     deposit_account=None,
     default_class=None,
     default_department=None,
+    default_tax_code=None,
+    default_term=None,
     accepted_cents=0,
     assignee="accounting administrator",
     preferences=None,
     preferences_read_at=None,
 )
 REQUEST = SyncRequest(41, "1", "Avery", NOW)
-CYCLE = Cycle(9, "1", 1, "schedule", "r", "succeeded", NOW, NOW, None, None, {}, {}, "", None)
+CYCLE = Cycle(9, "1", 1, "schedule", "r", "succeeded", NOW, NOW, None, None, {}, {}, "", None, [])
 
 
 def test_a_connected_idle_company_with_auto_sync_is_due() -> None:

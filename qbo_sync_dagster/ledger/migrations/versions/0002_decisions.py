@@ -36,6 +36,7 @@ VALUES = {
     ),
     ("operations", "kind"): (("create_customer", "export_invoice"), OPERATION_KINDS),
 }
+HOME_OF = "fk_document_homes_realm_connections"
 SHARED_NEVER_BEFORE = ("client", "invoice", "payment")
 SHARED_NEVER = ("client", "invoice", "credit_memo", "payment", "credit_application")
 
@@ -46,6 +47,8 @@ def upgrade() -> None:
     for (table, column), (_, after) in VALUES.items():
         _allow(table, column, after)
     _share_never(SHARED_NEVER)
+    # A company may be forgotten; that it had a document must outlive it.
+    op.drop_constraint(HOME_OF, "document_homes", type_="foreignkey")
     op.create_table(
         "decisions",
         sa.Column("decision_id", sa.BigInteger(), sa.Identity(), nullable=False),
@@ -99,6 +102,10 @@ def downgrade() -> None:
         op.execute(f"DELETE FROM {table} WHERE NOT ({_one_of(column, before)})")
         _allow(table, column, before)
     _share_never(SHARED_NEVER_BEFORE)
+    op.execute("DELETE FROM document_homes WHERE realm NOT IN (SELECT realm FROM connections)")
+    op.create_foreign_key(
+        HOME_OF, "document_homes", "connections", ["realm"], ["realm"], ondelete="CASCADE"
+    )
     for table, new in _new_columns():
         op.drop_column(table, new.name)
 
@@ -108,6 +115,7 @@ def _new_columns() -> list[tuple[str, sa.Column[Any]]]:
         ("connections", sa.Column("default_tax_code", sa.Text())),
         ("connections", sa.Column("default_term", sa.Text())),
         ("connections", sa.Column("notification_targets", sa.LargeBinary())),
+        ("cycles", sa.Column("warnings", JSONB(), nullable=False, server_default="[]")),
         ("operations", sa.Column("detail", JSONB(), nullable=False, server_default="{}")),
     ]
 
