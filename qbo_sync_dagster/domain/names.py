@@ -19,7 +19,10 @@ LEAST_SCORE = 65
 _APOSTROPHES = re.compile(r"['’‘`´]")
 _NO_WORD = re.compile(r"[\W_]+")
 _LEGAL_WORDS = frozenset(
-    "inc incorporated llc llp ltd limited corp corporation co company gmbh plc".split()
+    [
+        *("inc", "incorporated", "llc", "llp", "ltd", "limited"),
+        *("corp", "corporation", "co", "company", "gmbh", "plc"),
+    ]
 )
 # One name inside another ("Birch" in "Birch and Vale Law") is a weaker sign than the same words.
 _WEIGHT_OF_A_PART = 0.9
