@@ -1,0 +1,94 @@
+"""How a payment that we pushed looks in QuickBooks, and what of it people changed there.
+
+A reduction by what AlgaPSA refunded is that refund, not drift: staff recorded it on the receipt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from qbo_sync_dagster.domain.document_view import DELETED, LIVE, FieldDifference
+from qbo_sync_dagster.domain.money import format_minor
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    """A payment as QuickBooks shows it: minor units; `lines` by QuickBooks invoice id."""
+
+    state: str
+    customer_id: str
+    date: str
+    currency: str
+    total_minor: int
+    lines: Mapping[str, int]
+
+    def as_json(self) -> dict[str, Any]:
+        """The view as a link stores it."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"lines": dict(self.lines)}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> PaymentView:
+        """The view that a link stores."""
+        return cls(**{**stored, "lines": MappingProxyType(dict(stored["lines"]))})
+
+    @property
+    def applied_minor(self) -> int:
+        """What its lines give to invoices."""
+        return sum(self.lines.values())
+
+    def gone(self, state: str = DELETED) -> PaymentView:
+        """The same payment, voided or deleted."""
+        return replace(self, state=state, total_minor=0, lines=MappingProxyType({}))
+
+
+def payment_differences(
+    agreed: PaymentView, shown: PaymentView, refunded_minor: int = 0
+) -> list[FieldDifference]:
+    """What people changed in QuickBooks; `refunded_minor` may be missing from total and line."""
+    if _is_reduced_by_refund(agreed, shown, refunded_minor):
+        return []
+    if agreed.state != shown.state:
+        return [FieldDifference("state", agreed.state, shown.state)]
+    found = [
+        FieldDifference(name, before or "none", after or "none")
+        for name, before, after in (
+            ("customer", agreed.customer_id, shown.customer_id),
+            ("date", agreed.date, shown.date),
+            ("currency", agreed.currency, shown.currency),
+            ("total", format_minor(agreed.total_minor), format_minor(shown.total_minor)),
+        )
+        if before != after
+    ]
+    return found + [
+        FieldDifference(
+            f"on invoice {invoice}",
+            format_minor(agreed.lines.get(invoice, 0)),
+            format_minor(shown.lines.get(invoice, 0)),
+        )
+        for invoice in sorted({*agreed.lines, *shown.lines})
+        if agreed.lines.get(invoice, 0) != shown.lines.get(invoice, 0)
+    ]
+
+
+def reduction(agreed: PaymentView, shown: PaymentView) -> int:
+    """What is missing of the payment in QuickBooks, in minor units; never negative."""
+    return max(0, agreed.total_minor - shown.total_minor)
+
+
+def _is_reduced_by_refund(agreed: PaymentView, shown: PaymentView, refunded_minor: int) -> bool:
+    missing = reduction(agreed, shown)
+    if not 0 < missing <= refunded_minor or agreed.state != LIVE:
+        return False
+    if shown.state != LIVE:
+        return missing == agreed.total_minor
+    kept = {invoice: minor for invoice, minor in shown.lines.items() if minor}
+    return (
+        (agreed.customer_id, agreed.date, agreed.currency)
+        == (shown.customer_id, shown.date, shown.currency)
+        and kept.keys() <= agreed.lines.keys()
+        and all(minor <= agreed.lines[invoice] for invoice, minor in kept.items())
+        and agreed.applied_minor - shown.applied_minor <= missing
+    )
