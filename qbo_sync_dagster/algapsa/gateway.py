@@ -20,7 +20,7 @@ from qbo_sync_dagster.algapsa import (
 from qbo_sync_dagster.algapsa.headers import ExportScope
 from qbo_sync_dagster.algapsa.payments_write import ACTIVE_LINKS, PaymentWriter
 from qbo_sync_dagster.algapsa.sql import Source, translated_faults
-from qbo_sync_dagster.domain.algapsa_payments import CreditApplication, PaymentRecord
+from qbo_sync_dagster.domain.algapsa_payments import CreditApplication, NoteCredit, PaymentRecord
 from qbo_sync_dagster.domain.algapsa_records import (
     Client,
     Document,
@@ -119,10 +119,18 @@ class AlgaPsa:
         with self._source.snapshot() as snapshot:
             return movements.payments(snapshot, invoice_ids)
 
-    def credit_applications(self, invoice_ids: Collection[str]) -> list[CreditApplication]:
-        """What credits gave to the invoices, oldest first, reversed ones included."""
+    def credit_applications(self) -> list[CreditApplication]:
+        """What credits gave to invoices, oldest first, reversed ones included.
+
+        All of the tenant's, so that one which is missing is certainly gone.
+        """
         with self._source.snapshot() as snapshot:
-            return movements.credit_applications(snapshot, invoice_ids)
+            return movements.credit_applications(snapshot)
+
+    def note_credits(self) -> list[NoteCredit]:
+        """What is left of the credit of each credit note."""
+        with self._source.snapshot() as snapshot:
+            return movements.note_credits(snapshot)
 
     def standing_payments(
         self, realm: str, payment_ids: Collection[str]

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from qbo_sync_dagster.algapsa.sql import METADATA_KEY, Snapshot, book_date
 from qbo_sync_dagster.domain.algapsa_payments import (
     CreditApplication,
+    NoteCredit,
     PaymentKey,
     PaymentRecord,
 )
@@ -22,25 +23,43 @@ _PAYMENTS = f"""
     ORDER BY p.created_at, p.payment_id
 """
 # Allocation rows stay when an application is reversed, so the transactions are what counts.
+# AlgaPSA has no index for reversals: they are gathered once, not looked up row by row.
 _CREDITS = f"""
-    SELECT a.transaction_id::text, credit->>'creditId', a.invoice_id::text,
-        CAST(credit->>'amount' AS numeric)::bigint, {book_date("a.created_at")},
-        issuance.invoice_id::text, source.invoice_type,
-        EXISTS (
-            SELECT FROM transactions r
-            WHERE r.tenant = a.tenant AND r.invoice_id = a.invoice_id
-                AND r.type = 'credit_adjustment'
-                AND r.metadata->>'reversal_of' = a.transaction_id::text
-        )
+    WITH taken_back AS (
+        SELECT DISTINCT metadata->>'reversal_of' AS transaction_id FROM transactions
+        WHERE tenant = :tenant AND type = 'credit_adjustment'
+    )
+    SELECT a.transaction_id::text, drawn.credit_id, a.invoice_id::text, drawn.amount,
+        {book_date("a.created_at")}, issuance.invoice_id::text, source.invoice_type,
+        taken_back.transaction_id IS NOT NULL, COALESCE(source.invoice_number, ''),
+        COALESCE(target.invoice_number, ''), a.currency_code
     FROM transactions a
-    CROSS JOIN LATERAL jsonb_array_elements(a.metadata->'applied_credits') credit
+    CROSS JOIN LATERAL (
+        SELECT credit->>'creditId' AS credit_id, min(credit->>'transactionId') AS issuance_id,
+            sum(CAST(credit->>'amount' AS numeric))::bigint AS amount
+        FROM jsonb_array_elements(CASE jsonb_typeof(a.metadata->'applied_credits')
+            WHEN 'array' THEN a.metadata->'applied_credits' ELSE '[]' END) credit
+        GROUP BY credit->>'creditId'
+    ) drawn
+    LEFT JOIN taken_back ON taken_back.transaction_id = a.transaction_id::text
     LEFT JOIN transactions issuance ON issuance.tenant = a.tenant
-        AND issuance.transaction_id = CAST(credit->>'transactionId' AS uuid)
+        AND issuance.transaction_id::text = drawn.issuance_id
     LEFT JOIN invoices source
         ON source.tenant = a.tenant AND source.invoice_id = issuance.invoice_id
-    WHERE a.tenant = :tenant AND a.type = 'credit_application'
-        AND a.invoice_id = ANY(CAST(:ids AS uuid[]))
-    ORDER BY a.created_at, a.transaction_id, credit->>'creditId'
+    LEFT JOIN invoices target ON target.tenant = a.tenant AND target.invoice_id = a.invoice_id
+    WHERE a.tenant = :tenant AND a.type = 'credit_application' AND a.invoice_id IS NOT NULL
+    ORDER BY a.created_at, a.transaction_id, drawn.credit_id
+"""
+_NOTES = """
+    SELECT note.invoice_id::text, note.invoice_number, sum(c.amount)::bigint,
+        sum(CASE WHEN COALESCE(c.is_expired, false) THEN 0 ELSE c.remaining_amount END)::bigint,
+        note.currency_code
+    FROM credit_tracking c
+    JOIN transactions issuance
+        ON issuance.tenant = c.tenant AND issuance.transaction_id = c.transaction_id
+    JOIN invoices note ON note.tenant = c.tenant AND note.invoice_id = issuance.invoice_id
+    WHERE c.tenant = :tenant AND note.invoice_type = 'credit_note' AND note.status <> 'cancelled'
+    GROUP BY note.invoice_id, note.invoice_number, note.currency_code
 """
 _STANDING = f"""
     SELECT {_KEY}->>'payment', p.invoice_id::text, sum(p.amount)::bigint FROM invoice_payments p
@@ -60,11 +79,14 @@ def payments(snapshot: Snapshot, invoice_ids: Collection[str]) -> list[PaymentRe
     ]
 
 
-def credit_applications(
-    snapshot: Snapshot, invoice_ids: Collection[str]
-) -> list[CreditApplication]:
-    """What each credit gave to the invoices, reversed ones included and marked."""
-    return [CreditApplication(*row) for row in snapshot.fetch_by_ids(_CREDITS, invoice_ids)]
+def credit_applications(snapshot: Snapshot) -> list[CreditApplication]:
+    """What each credit gave to each invoice, oldest first, reversed ones included and marked."""
+    return [CreditApplication(*row) for row in snapshot.fetch(_CREDITS)]
+
+
+def note_credits(snapshot: Snapshot) -> list[NoteCredit]:
+    """What is left of the credit of each credit note that was not voided."""
+    return [NoteCredit(*row) for row in snapshot.fetch(_NOTES)]
 
 
 def standing_nets(

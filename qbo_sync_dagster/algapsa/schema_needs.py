@@ -41,6 +41,7 @@ NEEDED_COLUMNS: Mapping[str, str] = {
         "tenant transaction_id invoice_id client_id type amount status currency_code description"
         " reference_number related_transaction_id metadata created_at"
     ),
+    "credit_tracking": "tenant transaction_id amount remaining_amount is_expired",
     "service_catalog": "tenant service_id service_name is_active",
     "tax_regions": "tenant region_code region_name",
     "tenant_external_entity_mappings": (

@@ -38,7 +38,8 @@ class CreditApplication:
     """The part of an application that one credit gave to an invoice.
 
     `source_invoice_id` is the credit note or prepayment that issued the credit, None for a
-    direct grant; `source_type` is that document's type. A reversed one no longer counts.
+    direct grant; `source_type` is that document's type and `source_number` its number. A reversed
+    one no longer counts.
     """
 
     transaction_id: str
@@ -49,3 +50,25 @@ class CreditApplication:
     source_invoice_id: str | None
     source_type: str | None
     is_reversed: bool
+    source_number: str = ""
+    invoice_number: str = ""
+    currency: str = "USD"
+
+    @property
+    def key(self) -> str:
+        """What the application is known by: one note may be used many times, each once."""
+        return f"{self.transaction_id}:{self.credit_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class NoteCredit:
+    """The credit that a finalized credit note issued: `minor` of it, and what is left.
+
+    `left_minor` is zero once the credit has expired.
+    """
+
+    invoice_id: str
+    number: str
+    minor: int
+    left_minor: int
+    currency: str

@@ -264,13 +264,27 @@ def test_credit_application_names_its_credit_and_its_source(msp: Msp) -> None:
     invoice = msp.final()
     applied = msp.do(credit.apply_credit, invoice)
     assert applied
-    [application] = msp.gateway.credit_applications([invoice])
+    [application] = msp.gateway.credit_applications()
     assert application.transaction_id == applied.transaction_id
     assert (application.minor, application.source_invoice_id) == (3_000, note)
     assert (application.source_type, application.is_reversed) == ("credit_note", False)
     msp.do(credit.reverse_credit, invoice)
-    [application] = msp.gateway.credit_applications([invoice])
+    [application] = msp.gateway.credit_applications()
     assert application.is_reversed
+
+
+def test_credit_note_used_twice_gives_two_applications_and_tells_what_is_left(msp: Msp) -> None:
+    note = msp.final(manual_charge("Refund of March", -3_000))
+    first, second = msp.final(), msp.final()
+    msp.do(credit.apply_credit, first, 1_000)
+    msp.do(credit.apply_credit, second, 500)
+
+    used = msp.gateway.credit_applications()
+
+    assert [(each.invoice_id, each.minor) for each in used] == [(first, 1_000), (second, 500)]
+    assert len({each.key for each in used}) == 2
+    [left] = msp.gateway.note_credits()
+    assert (left.invoice_id, left.minor, left.left_minor) == (note, 3_000, 1_500)
 
 
 def test_what_stands_for_a_payment_is_found_without_the_ledger(msp: Msp) -> None:
