@@ -16,6 +16,14 @@ class Action(StrEnum):
     RETRY = "retry"
     ACCEPT = "accept"
     RE_EXPORT = "re-export"
+    RE_DATE = "re-date"
+    VOID = "void"
+    ADOPT = "adopt"
+    SEND_AGAIN = "send again"
+    MATCH = "match"
+    BOTH_REAL = "both are real"
+    NOT_FROM_ALGAPSA = "not from AlgaPSA"
+    RECORD_REFUND = "record refund"
     LINK_CLIENT = "link client"
     LINK_INVOICE = "link invoice"
     RECONNECT = "reconnect"
@@ -50,6 +58,16 @@ class ExceptionKind(StrEnum):
     REOPENED_IN_ALGAPSA = "reopened_in_algapsa"
     DELETED_IN_ALGAPSA = "deleted_in_algapsa"
     VOIDED_IN_ALGAPSA = "voided_in_algapsa"
+    VOID_FAILING = "void_failing"
+    PUSH_INVOICE_NOT_MAPPED = "push_invoice_not_mapped"
+    PUSH_CUSTOMER_NOT_MAPPED = "push_customer_not_mapped"
+    PUSH_FAILING = "push_failing"
+    PUSH_UNAPPLIED = "push_unapplied"
+    REFUND_TO_RECORD = "refund_to_record"
+    CREDIT_FAILING = "credit_failing"
+    CREDIT_STILL_OPEN = "credit_still_open"
+    CREDIT_USED_ELSEWHERE = "credit_used_elsewhere"
+    CREDIT_NOT_EXPRESSIBLE = "credit_not_expressible"
     CUSTOMER_UNAVAILABLE = "customer_unavailable"
     UNREADABLE_CHANGE = "unreadable_change"
     STANDS_TWICE = "stands_twice"
@@ -114,28 +132,28 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
     ),
     ExceptionKind.CLOSED_PERIOD: CatalogueEntry(
         "Dated in a closed QuickBooks period",
-        "Reopen the period in QuickBooks, or date the invoice after the closing date. Until then "
-        "it waits and nothing is sent.",
-        (Action.RETRY, Action.DISMISS),
+        "Reopen the period in QuickBooks, or re-date the record to the day after the closing date. "
+        "Until then it waits and nothing is sent.",
+        (Action.RE_DATE, Action.RETRY, Action.DISMISS),
     ),
     ExceptionKind.TOTAL_DIFFERENCE: CatalogueEntry(
         "Invoice total differs in QuickBooks",
         "QuickBooks computed another total than AlgaPSA, usually by its own sales tax or by "
-        "rounding. Correct the invoice in QuickBooks, or accept a few cents by the setting "
-        "`accepted-cents`.",
+        "rounding. Correct the invoice in QuickBooks, or accept the difference; the setting "
+        "`accepted-cents` accepts a few cents by itself.",
         (Action.ACCEPT, Action.DISMISS),
     ),
     ExceptionKind.ORPHAN: CatalogueEntry(
         "Sent to QuickBooks, but its arrival can't be confirmed",
-        "Look for the record in QuickBooks. If it is there, link it. If it is not, send it again. "
+        "Look for the record in QuickBooks. If it is there, adopt it. If it is not, send it again. "
         "It is never sent a second time by itself.",
-        (Action.LINK_INVOICE, Action.RETRY, Action.DISMISS),
+        (Action.ADOPT, Action.SEND_AGAIN, Action.DISMISS),
     ),
     ExceptionKind.UNKNOWN_INVOICE: CatalogueEntry(
         "QuickBooks payment references an unknown invoice",
         "Confirm the invoice was exported from AlgaPSA, or link it (`qbo-sync links import`). The "
         "payment applies itself at the next cycle after that.",
-        (Action.LINK_INVOICE, Action.RETRY, Action.DISMISS),
+        (Action.LINK_INVOICE, Action.NOT_FROM_ALGAPSA, Action.RETRY, Action.DISMISS),
     ),
     ExceptionKind.ALREADY_SETTLED: CatalogueEntry(
         "QuickBooks payment targets an already-settled invoice",
@@ -163,9 +181,8 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
     ExceptionKind.SAME_PAYMENT: CatalogueEntry(
         "Same payment on both sides?",
         "AlgaPSA and QuickBooks each hold a payment of the same amount on this invoice. If it is "
-        "the same money, delete one of the two; if both are real, say so. Until then nothing "
-        "moves.",
-        (Action.RETRY, Action.DISMISS),
+        "the same money, match the two; if both are real, say so. Until then nothing moves.",
+        (Action.MATCH, Action.BOTH_REAL, Action.RETRY, Action.DISMISS),
     ),
     ExceptionKind.PAYABLE_ONLINE: CatalogueEntry(
         "Paid in QuickBooks, but still payable online",
@@ -187,31 +204,86 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
     ),
     ExceptionKind.PAYMENT_DRIFT: CatalogueEntry(
         "Applied payment was changed outside the sync",
-        "A payment that AlgaPSA and QuickBooks shared was changed on one side. Compare both and "
-        "correct the wrong one.",
-        (Action.RETRY, Action.DISMISS),
+        "A payment that AlgaPSA and QuickBooks shared was changed on one side. Accept the change, "
+        "re-export AlgaPSA's payment, or correct the wrong one.",
+        (Action.ACCEPT, Action.RE_EXPORT, Action.MATCH, Action.DISMISS),
     ),
     ExceptionKind.CHANGED_IN_ALGAPSA: CatalogueEntry(
         "Exported invoice was changed in AlgaPSA",
-        "Re-export it if AlgaPSA is right, or change it back in AlgaPSA. Nothing is sent until "
-        "then; its payments keep flowing.",
-        (Action.RE_EXPORT, Action.DISMISS),
+        "Re-export it if AlgaPSA is right, accept that QuickBooks keeps the exported version, or "
+        "change it back in AlgaPSA. Nothing is sent until then; its payments keep flowing.",
+        (Action.RE_EXPORT, Action.ACCEPT, Action.VOID, Action.DISMISS),
     ),
     ExceptionKind.REOPENED_IN_ALGAPSA: CatalogueEntry(
         "Exported invoice was reopened in AlgaPSA",
         "Finalize it again in AlgaPSA, or void it in QuickBooks. Its payments wait meanwhile.",
-        (Action.RE_EXPORT, Action.DISMISS),
+        (Action.VOID, Action.DISMISS),
     ),
     ExceptionKind.DELETED_IN_ALGAPSA: CatalogueEntry(
         "Exported invoice was deleted in AlgaPSA",
-        "Void the invoice in QuickBooks if the sale did not happen, or enter it in AlgaPSA again "
-        "and link the two.",
-        (Action.LINK_INVOICE, Action.DISMISS),
+        "Void the invoice in QuickBooks if the sale did not happen, or accept that only QuickBooks "
+        "has it.",
+        (Action.VOID, Action.ACCEPT, Action.DISMISS),
     ),
     ExceptionKind.VOIDED_IN_ALGAPSA: CatalogueEntry(
         "Exported invoice was voided in AlgaPSA",
         "Void the invoice in QuickBooks too. If it has payments there, move or refund them first.",
         (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.VOID_FAILING: CatalogueEntry(
+        "Invoice void keeps failing in accounting",
+        "Check whether the QuickBooks document still exists or has a payment applied, then retry.",
+        (Action.RETRY, Action.ACCEPT, Action.DISMISS),
+    ),
+    ExceptionKind.PUSH_INVOICE_NOT_MAPPED: CatalogueEntry(
+        "Payment push keeps failing — invoice not mapped in QBO",
+        "Export the invoice first, then let the payment retry.",
+        (Action.RETRY, Action.LINK_INVOICE, Action.DISMISS),
+    ),
+    ExceptionKind.PUSH_CUSTOMER_NOT_MAPPED: CatalogueEntry(
+        "Payment push keeps failing — customer not mapped in QBO",
+        "Link the client in the reconciliation wizard, then retry.",
+        (Action.LINK_CLIENT, Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.PUSH_FAILING: CatalogueEntry(
+        "Payment push keeps failing in accounting",
+        "Open the invoice in QuickBooks, fix the cause that is told, then retry.",
+        (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.PUSH_UNAPPLIED: CatalogueEntry(
+        "Pushed payment was not applied to its invoice in QuickBooks",
+        "Open the payment in QuickBooks and apply the rest of it to the invoice. This closes by "
+        "itself once it is applied.",
+        (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.REFUND_TO_RECORD: CatalogueEntry(
+        "Refund to record in QuickBooks",
+        "Record the refund in QuickBooks with the amount and date shown, then name the object that "
+        "records it. The receipt itself is never edited.",
+        (Action.RECORD_REFUND, Action.DISMISS),
+    ),
+    ExceptionKind.CREDIT_FAILING: CatalogueEntry(
+        "Credit application keeps failing in accounting",
+        "Confirm both the credit note and the target invoice are exported, then retry.",
+        (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.CREDIT_STILL_OPEN: CatalogueEntry(
+        "QuickBooks applied a credit note that AlgaPSA still shows open",
+        "Apply the same credit note to the same invoice in AlgaPSA, or remove the application in "
+        "QuickBooks. Nothing is written meanwhile.",
+        (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.CREDIT_USED_ELSEWHERE: CatalogueEntry(
+        "Credit note is applied differently in QuickBooks",
+        "Remove the application in QuickBooks, then AlgaPSA's is sent; or accept that the two "
+        "systems used the credit note on different invoices.",
+        (Action.ACCEPT, Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.CREDIT_NOT_EXPRESSIBLE: CatalogueEntry(
+        "Credit that QuickBooks cannot express was applied to a synced invoice",
+        "A prepayment, deposit, granted, transferred or expired credit has no credit memo in "
+        "QuickBooks. Record it there as your accountant books it, then dismiss this.",
+        (Action.DISMISS,),
     ),
     ExceptionKind.CUSTOMER_UNAVAILABLE: CatalogueEntry(
         "Linked QuickBooks customer is no longer available",
