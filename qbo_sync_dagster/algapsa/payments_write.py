@@ -6,23 +6,18 @@ Belongs here: the locks, what is read under them, the rows. Does not: deciding w
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from qbo_sync_dagster.algapsa.errors import PaymentRowTakenError
-from qbo_sync_dagster.algapsa.sql import (
-    METADATA_KEY,
-    Source,
-    book_date,
-    translated_faults,
-    uuids,
-)
+from qbo_sync_dagster.algapsa.payment_statements import PaymentStatements
+from qbo_sync_dagster.algapsa.sql import METADATA_KEY, Source, translated_faults, uuids
 from qbo_sync_dagster.domain.payment_ids import lock_key
 from qbo_sync_dagster.domain.payment_plan import PaymentPlan, PaymentRow
 from qbo_sync_dagster.domain.payment_standing import InvoiceState, RowKind, StandingRow
@@ -32,59 +27,6 @@ from qbo_sync_dagster.domain.same_money import LocalKind, LocalMoney
 _MAX_REFERENCE = 255
 _UNIQUE_VIOLATION = "23505"
 
-# One round trip, but statements of their own: each takes a new snapshot, so what is read last
-# is what stands after the locks were granted, and not what stood while we waited for them.
-_OPEN = sa.text(f"""
-    SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    SET LOCAL lock_timeout = '5s';
-    SET LOCAL idle_in_transaction_session_timeout = '30s';
-    SELECT pg_advisory_xact_lock(:lock);
-    SELECT FROM invoices
-    WHERE tenant = :tenant AND invoice_id = ANY(CAST(:ids AS uuid[]))
-    ORDER BY invoice_id FOR UPDATE;
-    SELECT i.invoice_id::text, i.client_id::text, i.invoice_number, i.status, i.currency_code,
-        i.total_amount, COALESCE(i.credit_applied, 0) AS credit_applied,
-        EXISTS (
-            SELECT FROM prepaid_balance_alerts a
-            WHERE a.tenant = i.tenant AND a.replenishment_invoice_id = i.invoice_id
-        ) AS replenishes,
-        (
-            SELECT jsonb_agg(jsonb_build_array(p.payment_id, p.amount,
-                p.metadata->'{METADATA_KEY}', {book_date("COALESCE(p.payment_date, p.created_at)")})
-                ORDER BY p.created_at, p.payment_id)
-            FROM invoice_payments p
-            WHERE p.tenant = i.tenant AND p.invoice_id = i.invoice_id
-        ) AS payments,
-        CASE WHEN i.credit_applied <> 0 THEN (
-            SELECT jsonb_agg(jsonb_build_array(t.transaction_id, t.type, t.amount,
-                t.metadata->>'reversal_of'))
-            FROM transactions t
-            WHERE t.tenant = i.tenant AND t.invoice_id = i.invoice_id
-                AND t.type IN ('credit_application', 'credit_adjustment')
-        ) END AS credits
-    FROM invoices i
-    WHERE i.tenant = :tenant AND i.invoice_id = ANY(CAST(:ids AS uuid[]))
-""")
-# Plain inserts and no ON CONFLICT: a computed id that is taken must stop the transaction.
-_WRITE = sa.text("""
-    INSERT INTO invoice_payments (tenant, payment_id, invoice_id, amount, payment_method,
-        payment_date, reference_number, notes, status, metadata)
-    SELECT tenant, payment_id, invoice_id, amount, payment_method,
-        COALESCE(payment_date, now()), reference_number, notes, status, metadata
-    FROM jsonb_populate_recordset(NULL::invoice_payments, CAST(:payments AS jsonb));
-    INSERT INTO transactions (tenant, transaction_id, invoice_id, client_id, type, amount, status,
-        currency_code, description, reference_number, related_transaction_id, metadata)
-    SELECT tenant, transaction_id, invoice_id, client_id, type, amount, status,
-        currency_code, description, reference_number, (
-            SELECT original.transaction_id FROM transactions original
-            WHERE original.tenant = :tenant
-                AND original.transaction_id = written.related_transaction_id
-        ), metadata
-    FROM jsonb_populate_recordset(NULL::transactions, CAST(:transactions AS jsonb)) written;
-    UPDATE invoices i SET status = s.status, updated_at = now()
-    FROM jsonb_to_recordset(CAST(:statuses AS jsonb)) AS s(invoice_id uuid, status text)
-    WHERE i.tenant = :tenant AND i.invoice_id = s.invoice_id
-""")
 ACTIVE_LINKS = """
     SELECT DISTINCT invoice_id::text FROM invoice_payment_links
     WHERE tenant = :tenant AND status = 'active' AND COALESCE(expires_at > now(), true)
@@ -103,7 +45,7 @@ class PaymentTransaction:
     standing: tuple[StandingRow, ...]
     invoices: Mapping[str, InvoiceState]
     _clients: Mapping[str, str] = field(repr=False)
-    _connection: sa.Connection = field(repr=False)
+    _statements: PaymentStatements = field(repr=False)
     _tenant: str = field(repr=False)
 
     def write(self, wanted: WantedPayment, plan: PaymentPlan) -> None:
@@ -118,12 +60,11 @@ class PaymentTransaction:
             "tenant": self._tenant,
             "payments": json.dumps([self._payment(wanted, row) for row in plan.rows]),
             "transactions": json.dumps([self._transaction(wanted, row) for row in plan.rows]),
-            "statuses": json.dumps(
-                [{"invoice_id": each.invoice_id, "status": each.status} for each in plan.statuses]
-            ),
+            "paid_ids": [each.invoice_id for each in plan.statuses],
+            "statuses": [each.status for each in plan.statuses],
         }
         with translated_faults(), _row_ids_are_free(wanted):
-            self._connection.execute(_WRITE, values)
+            self._statements.write(values)
 
     def _payment(self, wanted: WantedPayment, row: PaymentRow) -> dict[str, object]:
         return {
@@ -164,6 +105,7 @@ class PaymentWriter:
     def __init__(self, connection: sa.Connection, source: Source) -> None:
         self._connection = connection
         self._source = source
+        self._statements = PaymentStatements(connection)
         self._payable_online = self._active_payment_links()
 
     @contextmanager
@@ -180,16 +122,34 @@ class PaymentWriter:
         the context ends well and writes nothing otherwise. Raises AlgaPsaBusyError when others
         hold the invoices for more than 5 seconds.
         """
-        with translated_faults(), self._connection.begin():
-            values = {"lock": lock_key(realm, payment_id), "ids": uuids(invoice_ids)}
-            found = self._connection.execute(_OPEN, self._source.bind(values)).all()
+        values = {"lock": lock_key(realm, payment_id), "ids": uuids(invoice_ids)}
+        with translated_faults(), self._opened(values) as found:
             owner = _Owner(realm, payment_id, frozenset(matched_rows))
             states = {row.invoice_id: self._state(row, owner) for row in found}
             standing = tuple(each for row in found for each in _standing(row, owner))
             clients = {row.invoice_id: row.client_id for row in found}
             yield PaymentTransaction(
-                standing, states, clients, self._connection, self._source.tenant
+                standing, states, clients, self._statements, self._source.tenant
             )
+
+    @contextmanager
+    def _opened(self, values: Mapping[str, object]) -> Iterator[Sequence[sa.Row[Any]]]:
+        begun, found = self._begun(self._source.bind(values))
+        with begun:
+            yield found
+
+    def _begun(
+        self, values: Mapping[str, object]
+    ) -> tuple[sa.RootTransaction, Sequence[sa.Row[Any]]]:
+        begun = self._connection.begin()
+        try:
+            return begun, self._statements.open(values)
+        except BaseException as error:
+            begun.rollback()
+            if not (isinstance(error, DBAPIError) and self._statements.forgotten(error)):
+                raise
+        # Nothing was read or written yet, and this time it is sent in full.
+        return self._begun(values)
 
     def _state(self, row: sa.Row[Any], owner: _Owner) -> InvoiceState:
         payments = row.payments or []

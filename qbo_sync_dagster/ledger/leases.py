@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -17,6 +18,14 @@ from qbo_sync_dagster.ledger.errors import LeaseLostError
 from qbo_sync_dagster.ledger.tables import leases
 
 LEASE_SECONDS = 300
+
+# Built once: it is asked for every payment.
+_HELD: sa.Select[tuple[Any]] = (
+    sa.select(sa.literal_column("1"))
+    .select_from(leases)
+    .where(leases.c.realm == sa.bindparam("realm"), leases.c.epoch == sa.bindparam("epoch"))
+    .with_for_update(read=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +89,8 @@ def release(engine: sa.Engine, lease: Lease) -> None:
 
 def require(connection: sa.Connection, lease: Lease) -> None:
     """Raise LeaseLostError unless the lease is still ours; holds it until the transaction ends."""
-    held = connection.execute(
-        sa.select(sa.literal(1))
-        .select_from(leases)
-        .where(leases.c.realm == lease.realm, leases.c.epoch == lease.epoch)
-        .with_for_update(read=True)
-    ).scalar_one_or_none()
-    if held is None:
+    held = connection.execute(_HELD, {"realm": lease.realm, "epoch": lease.epoch})
+    if held.scalar_one_or_none() is None:
         raise _lost(lease)
 
 

@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from qbo_sync_dagster.algapsa.errors import AlgaPsaBusyError, PaymentRowTakenError
+from qbo_sync_dagster.algapsa.payment_statements import PaymentStatements
 from qbo_sync_dagster.domain import payment_ids
 from qbo_sync_dagster.domain.payment_plan import PaymentPlan, StalePlan
 from qbo_sync_dagster.domain.payment_refusals import RefusalKind
@@ -369,3 +370,24 @@ def _until_somebody_waits(msp: Msp) -> None:
     while not found:
         with msp.owner.connect() as connection:
             found = connection.execute(waiting).scalar_one()
+
+
+def test_pooler_that_forgets_what_was_prepared_changes_nothing(msp: Msp) -> None:
+    @sa.event.listens_for(msp.role, "begin")
+    def forget(connection: sa.Connection) -> None:
+        connection.connection.cursor().execute("DEALLOCATE ALL")
+
+    first, second = msp.final(), msp.final()
+    apply(msp, wanted((first, 10_000)))
+    apply(msp, wanted((second, 4_000), payment_id="182"))
+    assert (msp.rows(first), msp.rows(second)) == ([(10_000, "completed")], [(4_000, "completed")])
+    assert (msp.state(first).status, msp.state(second).status) == ("paid", "partially_applied")
+
+
+def test_pooled_connection_that_another_client_prepared_is_used_as_it_is(msp: Msp) -> None:
+    invoice = msp.final()
+    with msp.role.connect() as connection:
+        PaymentStatements(connection)
+        connection.info.clear()
+    apply(msp, wanted((invoice, 10_000)))
+    assert msp.rows(invoice) == [(10_000, "completed")]
