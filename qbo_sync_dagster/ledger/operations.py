@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from qbo_sync_dagster.domain.operation_kinds import LINKED_AS
 from qbo_sync_dagster.ledger.tables import OPEN_OPERATION_STATES, links, operations, postings
-
-# What a done operation of each kind has linked.
-_LINKED_AS = {"create_customer": "client", "export_invoice": "invoice"}
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One outbound change. `faults` counts definite refusals, `attempt` sends."""
+    """One outbound change. `faults` counts definite refusals, `attempt` sends.
+
+    `detail` is what was decided about this one send when it was filed.
+    """
 
     operation_id: int
     kind: str
@@ -32,6 +33,7 @@ class Operation:
     next_attempt_at: datetime | None
     reason: str | None
     reason_code: str | None
+    detail: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class NewOperation:
     record_id: str
     label: str
     fingerprint: str | None = None
+    generation: int = 1
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 def queue(connection: sa.Connection, realm: str, new: Sequence[NewOperation]) -> int:
@@ -61,6 +65,8 @@ def queue(connection: sa.Connection, realm: str, new: Sequence[NewOperation]) ->
                 "record_id": item.record_id,
                 "label": item.label,
                 "fingerprint": item.fingerprint,
+                "generation": item.generation,
+                "detail": dict(item.detail),
                 "attempt": attempts.get((item.kind, item.record_id), 1),
             }
             for item in chunk
@@ -122,13 +128,18 @@ def of_record(connection: sa.Connection, realm: str, kind: str, record_id: str) 
 
 
 def due(
-    connection: sa.Connection, realm: str, kind: str, *, after: int = 0, limit: int = 300
+    connection: sa.Connection,
+    realm: str,
+    kinds: Collection[str],
+    *,
+    after: int = 0,
+    limit: int = 300,
 ) -> list[Operation]:
-    """Queued operations whose time has come, by id above `after`."""
+    """Queued operations of these kinds whose time has come, by id above `after`."""
     return _operations(
         connection,
         realm,
-        operations.c.kind == kind,
+        operations.c.kind.in_(list(kinds)),
         operations.c.state == "queued",
         operations.c.operation_id > after,
         sa.or_(
@@ -148,7 +159,7 @@ def claim(connection: sa.Connection, operation_ids: Collection[int]) -> set[int]
     # A statement of its own, so that it sees what was committed while the locks were awaited.
     linked = sa.exists().where(
         links.c.realm == operations.c.realm,
-        links.c.kind == sa.case(_LINKED_AS, value=operations.c.kind),
+        links.c.kind == sa.case(LINKED_AS, value=operations.c.kind),
         links.c.algapsa_id == operations.c.record_id,
         links.c.state == "live",
     )
@@ -281,20 +292,6 @@ def _next_attempts(
             operations.c.record_id,
             sa.func.max(operations.c.attempt + sa.cast(used, sa.Integer)),
         )
-        .where(
-            operations.c.realm == realm,
-            operations.c.record_id == sa.any_(sa.literal(list(record_ids), sa.ARRAY(sa.Text))),
-        )
-        .group_by(operations.c.kind, operations.c.record_id)
-    )
-    return {(kind, record_id): attempt for kind, record_id, attempt in rows}
-
-
-def _attempts_made(
-    connection: sa.Connection, realm: str, record_ids: Collection[str]
-) -> dict[tuple[str, str], int]:
-    rows = connection.execute(
-        sa.select(operations.c.kind, operations.c.record_id, sa.func.max(operations.c.attempt))
         .where(
             operations.c.realm == realm,
             operations.c.record_id == sa.any_(sa.literal(list(record_ids), sa.ARRAY(sa.Text))),

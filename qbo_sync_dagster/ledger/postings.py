@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from qbo_sync_dagster.ledger.tables import operations, postings
+
+Verb = Literal["create", "update", "void", "delete"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class NewPosting:
     operation_id: int
     request_id: str
     entity: str
-    verb: str
+    verb: Verb
     body: bytes
     identity: dict[str, Any]
     batch_id: str | None = None
@@ -41,7 +43,7 @@ class Posting:
     item_id: str | None
     position: int
     entity: str
-    verb: str
+    verb: Verb
     body: bytes
     identity: dict[str, Any]
     state: str

@@ -16,7 +16,8 @@ from qbo_sync_dagster.quickbooks.errors import FaultError
 from qbo_sync_dagster.quickbooks.objects import Customer, parse_customer
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.customer_links import link_customer
-from qbo_sync_dagster.sync.sending import Created, Outgoing
+from qbo_sync_dagster.sync.levels import Terms
+from qbo_sync_dagster.sync.sending import Outgoing, Written
 
 NAME_TAKEN = "name taken"
 
@@ -24,9 +25,9 @@ NAME_TAKEN = "name taken"
 class CustomerLevel:
     """The customers of one cycle; one with the exact name is linked instead of created."""
 
-    def __init__(self, ctx: CycleContext, *, multi_currency: bool) -> None:
+    def __init__(self, ctx: CycleContext, terms: Terms) -> None:
         self._ctx = ctx
-        self._multi_currency = multi_currency
+        self._multi_currency = terms.rules.multi_currency
         self._clients: Mapping[str, Client] = {
             client.client_id: client for client in ctx.algapsa.clients()
         }
@@ -122,9 +123,9 @@ class CustomerLevel:
         )
         return same and not self._look_up(names)
 
-    def done(self, connection: sa.Connection, created: Sequence[Created]) -> None:
+    def done(self, connection: sa.Connection, written: Sequence[Written]) -> None:
         """Link the created customers."""
-        for each in created:
+        for each in written:
             link_customer(
                 connection,
                 self._ctx,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 
@@ -19,7 +19,7 @@ from qbo_sync_dagster.domain.document_view import LIVE
 from qbo_sync_dagster.domain.eligibility import CompanyScope, Standing, standing
 from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
-from qbo_sync_dagster.domain.export import ExportDocument, NotReady, References, prepare_export
+from qbo_sync_dagster.domain.export import ExportDocument, NotReady, prepare_export
 from qbo_sync_dagster.domain.export_problems import not_ready, number_taken, refused
 from qbo_sync_dagster.ledger import exceptions, links, operations, postings
 from qbo_sync_dagster.quickbooks.answers import RawObject
@@ -41,8 +41,10 @@ from qbo_sync_dagster.sync.document_links import (
     link_documents,
     link_unread,
 )
+from qbo_sync_dagster.sync.levels import Terms
 from qbo_sync_dagster.sync.outbound import load_scope
-from qbo_sync_dagster.sync.sending import Created, Outgoing
+from qbo_sync_dagster.sync.references import load_references
+from qbo_sync_dagster.sync.sending import Outgoing, Written
 from qbo_sync_dagster.sync.translate import document_view, identity
 
 NOT_READY = "not ready"
@@ -53,18 +55,11 @@ _CLOCKS_DIFFER = timedelta(minutes=10)
 class DocumentLevel:
     """The documents of one cycle: judges, looks up, and settles what QuickBooks answered."""
 
-    def __init__(
-        self,
-        ctx: CycleContext,
-        *,
-        references: References,
-        closing_date: date | None,
-        may_look_up: bool,
-    ) -> None:
+    def __init__(self, ctx: CycleContext, terms: Terms) -> None:
         self._ctx = ctx
-        self._references = references
-        self._closing_date = closing_date
-        self._may_look_up = may_look_up
+        self._references = load_references(ctx)
+        self._closing_date = terms.rules.closing_date
+        self._may_look_up = terms.polled
         self._clients: Mapping[str, Client] = {
             client.client_id: client for client in ctx.algapsa.clients()
         }
@@ -260,15 +255,15 @@ class DocumentLevel:
         self._bodies[header.invoice_id] = digest(body)
         return body
 
-    def done(self, connection: sa.Connection, created: Sequence[Created]) -> None:
+    def done(self, connection: sa.Connection, written: Sequence[Written]) -> None:
         """Link the created invoices and compare their totals."""
-        told = [self._told(each) for each in created]
+        told = [self._told(each) for each in written]
         found = [each for each in told if isinstance(each, FoundDocument)]
         unread = [each for each in told if isinstance(each, UnreadDocument)]
         link_documents(connection, self._ctx, found, origin="exported")
         link_unread(connection, self._ctx, unread)
 
-    def _told(self, created: Created) -> FoundDocument | UnreadDocument:
+    def _told(self, created: Written) -> FoundDocument | UnreadDocument:
         answered = created.answer.object
         changed_at = answered.updated_at or self._ctx.started_at
         # A request id that a lost ledger had used brings that day's answer again, even where the
@@ -278,7 +273,7 @@ class DocumentLevel:
                 return self._found(created)
         return UnreadDocument(created.record_id, answered.id, created.request_id)
 
-    def _found(self, created: Created) -> FoundDocument:
+    def _found(self, created: Written) -> FoundDocument:
         invoice = parse_invoice(created.answer.object.payload)
         return FoundDocument(
             header=self._headers[created.record_id],

@@ -6,29 +6,32 @@ The evidence is what the poll since the send brought; the verdict is `domain.dou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.attempts import happens_too_often
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
-from qbo_sync_dagster.domain.document_view import LIVE, DocumentView
 from qbo_sync_dagster.domain.doubt import Evidence, Verdict, judge
-from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
 from qbo_sync_dagster.domain.export_problems import never_arrives
-from qbo_sync_dagster.domain.identity import DocumentIdentity, Findings, find_documents
+from qbo_sync_dagster.domain.identity import Findings
+from qbo_sync_dagster.domain.operation_kinds import LINKED_AS, RECORD_KINDS, exception_record
 from qbo_sync_dagster.ledger import exceptions, links, operations, postings
-from qbo_sync_dagster.quickbooks.answers import RawObject
-from qbo_sync_dagster.quickbooks.objects import Invoice, parse_customer, parse_invoice
 from qbo_sync_dagster.sync.adoption import ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
-from qbo_sync_dagster.sync.customer_links import link_customer
-from qbo_sync_dagster.sync.document_links import FoundDocument, link_documents
+from qbo_sync_dagster.sync.doubt_customers import CustomerRecogniser
+from qbo_sync_dagster.sync.doubt_documents import DocumentRecogniser
 from qbo_sync_dagster.sync.poll import Polled
-from qbo_sync_dagster.sync.translate import document_view, sent_view
+from qbo_sync_dagster.sync.recognition import Recogniser
 
 NOT_FOUND = "not found"
+
+# Each settles the creates of the operation kinds that it names.
+RECOGNISERS: tuple[Callable[[CycleContext, Polled], Recogniser], ...] = (
+    CustomerRecogniser,
+    DocumentRecogniser,
+)
 
 
 def settle_doubt(
@@ -37,8 +40,12 @@ def settle_doubt(
     """Settle what can be settled; returns how many were, and those to be sent once more."""
     if not unanswered:
         return 0, []
-    seen = _Seen(ctx, polled)
-    found = seen.findings(unanswered)
+    by_kind = {
+        kind: recogniser
+        for recogniser in (make(ctx, polled) for make in RECOGNISERS)
+        for kind in recogniser.kinds
+    }
+    found = _findings(by_kind.values(), unanswered)
     batches = Counter(posting.batch_id for posting in unanswered if found[posting.posting_id].own)
     settled, again = 0, []
     for posting in unanswered:
@@ -57,88 +64,32 @@ def settle_doubt(
         if verdict is Verdict.SEND_AGAIN:
             again.append(posting)
         elif verdict is not Verdict.WAIT:
-            _carry_out(ctx, seen, posting, shows, verdict)
+            _carry_out(ctx, by_kind[posting.kind], posting, shows, verdict)
             settled += 1
     return settled, again
 
 
-class _Seen:
-    """The unlinked objects and unknown deletions of a poll, read once."""
-
-    def __init__(self, ctx: CycleContext, polled: Polled) -> None:
-        with ctx.reading() as connection:
-            linked_invoices = set(links.ids(connection, ctx.realm, "invoice").values())
-            linked_customers = set(links.ids(connection, ctx.realm, "client").values())
-        self.invoices: dict[str, tuple[Invoice, DocumentView]] = {}
-        self.customers: dict[str, RawObject] = {}
-        self.unknown_gone: Counter[str] = Counter()
-        for item in _latest(polled.objects):
-            if item.entity == "Invoice" and item.id not in linked_invoices:
-                self._note_invoice(item)
-            elif item.entity == "Customer" and item.id not in linked_customers:
-                self.customers[item.id] = item
-
-    def _note_invoice(self, item: RawObject) -> None:
-        if item.deleted:
-            self.unknown_gone["Invoice"] += 1
-            return
-        try:
-            invoice = parse_invoice(item.payload)
-            view = document_view(invoice)
-        except DomainError:
-            # An object that cannot be read may be the one in doubt.
-            self.unknown_gone["Invoice"] += 1
-            return
-        if view.state == LIVE:
-            self.invoices[item.id] = (invoice, view)
-        else:
-            self.unknown_gone["Invoice"] += 1
-
-    def findings(self, unanswered: Sequence[postings.Posting]) -> dict[int, Findings]:
-        """What of this poll is, or may be, each posting's object."""
-        documents = {
-            posting.posting_id: DocumentIdentity.from_json(posting.identity)
-            for posting in unanswered
-            if posting.entity == "Invoice"
-        }
-        views = {key: view for key, (_, view) in self.invoices.items()}
-        found = {
-            key: Findings(findings.own, findings.suspects + self.unknown_gone["Invoice"])
-            for key, findings in find_documents(documents, views).items()
-        }
-        return found | {
-            posting.posting_id: self._customer_evidence(posting.identity)
-            for posting in unanswered
-            if posting.entity == "Customer"
-        }
-
-    def _customer_evidence(self, identity: Mapping[str, str]) -> Findings:
-        wanted = identity["name"].casefold()
-        own = []
-        for key, item in self.customers.items():
-            try:
-                if not item.deleted and parse_customer(item.payload).active:
-                    name = parse_customer(item.payload).display_name
-                    own += [key] if name.casefold() == wanted else []
-            except DomainError:
-                continue
-        return Findings(tuple(own), 0)
-
-
-def _latest(objects: Iterable[RawObject]) -> list[RawObject]:
-    return list({(item.entity, item.id): item for item in objects}.values())
+def _findings(
+    recognisers: Iterable[Recogniser], unanswered: Sequence[postings.Posting]
+) -> dict[int, Findings]:
+    found: dict[int, Findings] = {}
+    for recogniser in recognisers:
+        found |= recogniser.findings(
+            [posting for posting in unanswered if posting.kind in recogniser.kinds]
+        )
+    return found
 
 
 def _carry_out(
     ctx: CycleContext,
-    seen: _Seen,
+    recogniser: Recogniser,
     posting: postings.Posting,
     shows: Findings,
     verdict: Verdict,
 ) -> None:
     with ctx.ledger() as connection:
         if verdict is Verdict.ADOPT:
-            _adopt(ctx, connection, seen, posting, shows.own[0])
+            _adopt(ctx, connection, recogniser, posting, shows.own[0])
         elif verdict is Verdict.NEW_ATTEMPT:
             withdraw(connection, ctx, posting)
         else:
@@ -148,43 +99,35 @@ def _carry_out(
 def _adopt(
     ctx: CycleContext,
     connection: sa.Connection,
-    seen: _Seen,
+    recogniser: Recogniser,
     posting: postings.Posting,
     object_id: str,
 ) -> None:
-    if posting.record_id in links.by_algapsa_id(
-        connection, ctx.realm, _record_kind(posting), [posting.record_id]
-    ):
+    linked = links.by_algapsa_id(
+        connection, ctx.realm, LINKED_AS[posting.kind], [posting.record_id]
+    )
+    if posting.record_id in linked:
         _tell_of_second(ctx, connection, posting, object_id)
-        return
-    if posting.entity == "Customer":
-        name = posting.identity["name"]
-        link_customer(connection, ctx, posting.record_id, object_id, name, origin="adopted")
+    elif recogniser.adopt(connection, posting, object_id):
         finish(connection, ctx, posting, object_id)
-        return
-    headers = ctx.algapsa.document_headers([posting.record_id])
-    if not headers:
+    else:
         _orphan(ctx, connection, posting, Findings((object_id,), 0))
-        return
-    invoice, view = seen.invoices[object_id]
-    found = FoundDocument(headers[0], invoice, view, agreed=sent_view(posting.body, view))
-    link_documents(connection, ctx, [found], origin="adopted")
-    finish(connection, ctx, posting, object_id)
 
 
 def _tell_of_second(
     ctx: CycleContext, connection: sa.Connection, posting: postings.Posting, object_id: str
 ) -> None:
     """Close a posting whose object was made although its record got another link meanwhile."""
+    record_kind = RECORD_KINDS[posting.kind]
     record = ExceptionRecord(
         kind=ExceptionKind.STANDS_TWICE,
-        record=f"{_record_kind(posting)}:{posting.record_id}",
+        record=exception_record(posting.kind, posting.record_id),
         what_happened=(
             f"{posting.label} was sent to QuickBooks on {posting.first_sent_at:%Y-%m-%d %H:%M} UTC "
             f"and stands there with the id {object_id}, but it is linked to another object by now."
         ),
         references=(
-            RecordReference("algapsa", _record_kind(posting), posting.record_id, posting.label),
+            RecordReference("algapsa", record_kind, posting.record_id, posting.label),
             RecordReference("quickbooks", posting.entity, object_id, f"{posting.entity} created"),
         ),
         version=object_id,
@@ -211,7 +154,7 @@ def withdraw(connection: sa.Connection, ctx: CycleContext, posting: postings.Pos
     times = postings.count_answers(connection, posting.operation_id, NOT_FOUND)
     if happens_too_often(times):
         record = never_arrives(
-            _record_kind(posting),
+            RECORD_KINDS[posting.kind],
             posting.record_id,
             posting.label,
             times,
@@ -223,17 +166,18 @@ def withdraw(connection: sa.Connection, ctx: CycleContext, posting: postings.Pos
 def _orphan(
     ctx: CycleContext, connection: sa.Connection, posting: postings.Posting, shows: Findings
 ) -> None:
+    record_kind = RECORD_KINDS[posting.kind]
     candidates = ", ".join(shows.own) or "none that is certainly it"
     record = ExceptionRecord(
         kind=ExceptionKind.ORPHAN,
-        record=f"{_record_kind(posting)}:{posting.record_id}",
+        record=exception_record(posting.kind, posting.record_id),
         what_happened=(
             f"{posting.label} was sent to QuickBooks on {posting.first_sent_at:%Y-%m-%d %H:%M} UTC "
             "and no answer came. What QuickBooks shows since then leaves open whether it arrived "
             f"(candidates: {candidates}). It is not sent again by itself."
         ),
         references=(
-            RecordReference("algapsa", _record_kind(posting), posting.record_id, posting.label),
+            RecordReference("algapsa", record_kind, posting.record_id, posting.label),
             *(
                 RecordReference("quickbooks", posting.entity, object_id, f"{posting.entity} found")
                 for object_id in shows.own
@@ -250,10 +194,7 @@ def _orphan(
 
 
 def _judged_version(ctx: CycleContext, posting: postings.Posting) -> str:
-    """What a dismissal stands for: the document as it is, whatever is sent of it."""
-    headers = ctx.algapsa.document_headers([posting.record_id])
+    """What a dismissal stands for: a document as it is, whatever is sent of it."""
+    is_document = RECORD_KINDS[posting.kind] == "invoice"
+    headers = ctx.algapsa.document_headers([posting.record_id]) if is_document else []
     return headers[0].fingerprint if headers else posting.request_id
-
-
-def _record_kind(posting: postings.Posting) -> str:
-    return "client" if posting.entity == "Customer" else "invoice"

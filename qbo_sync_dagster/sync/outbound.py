@@ -16,15 +16,13 @@ from qbo_sync_dagster.domain.eligibility import (
     standing,
 )
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
+from qbo_sync_dagster.domain.operation_kinds import CREATE_CUSTOMER, EXPORT_INVOICE
 from qbo_sync_dagster.ledger import exceptions, links, operations
 from qbo_sync_dagster.sync.adoption import DUPLICATE_NUMBER, ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.document_links import EXPORT_KINDS
 from qbo_sync_dagster.sync.outcome import OutboundOperations
 from qbo_sync_dagster.sync.unlinked import PAGE, linked_ids, unlinked_headers
-
-EXPORT = "export_invoice"
-CREATE_CUSTOMER = "create_customer"
 
 
 def load_scope(
@@ -85,7 +83,7 @@ def _wanted(
 
 def _queue(ctx: CycleContext, connection: sa.Connection, wanted: Sequence[DocumentHeader]) -> int:
     ids = [header.invoice_id for header in wanted]
-    queued_already = operations.with_open_ones(connection, ctx.realm, EXPORT, ids)
+    queued_already = operations.with_open_ones(connection, ctx.realm, EXPORT_INVOICE, ids)
     new = [header for header in wanted if header.invoice_id not in queued_already]
     # The home is set in the transaction that first queues: two companies never both queue one.
     ours = links.set_home(
@@ -95,7 +93,7 @@ def _queue(ctx: CycleContext, connection: sa.Connection, wanted: Sequence[Docume
         connection,
         ctx.realm,
         [
-            operations.NewOperation(EXPORT, header.invoice_id, f"Invoice {header.number}")
+            operations.NewOperation(EXPORT_INVOICE, header.invoice_id, f"Invoice {header.number}")
             for header in new
             if header.invoice_id in ours
         ],
@@ -107,7 +105,9 @@ def _cancel_outdated(ctx: CycleContext, left_alone: Collection[tuple[str, str]])
     cancelled = after = 0
     while True:
         with ctx.reading() as connection:
-            page = operations.open_ones(connection, ctx.realm, EXPORT, after=after, limit=PAGE)
+            page = operations.open_ones(
+                connection, ctx.realm, EXPORT_INVOICE, after=after, limit=PAGE
+            )
         if not page:
             return cancelled
         after = page[-1].operation_id
@@ -227,7 +227,7 @@ def _raise_standing(
     refused = [
         f"invoice:{operation.record_id}"
         for operation in operations.open_ones(
-            connection, ctx.realm, EXPORT, reason_code=DUPLICATE_NUMBER
+            connection, ctx.realm, EXPORT_INVOICE, reason_code=DUPLICATE_NUMBER
         )
     ]
     for kind in (*STANDING_KINDS, ExceptionKind.ALREADY_IN_QUICKBOOKS):

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Protocol
 
+from qbo_sync_dagster.domain.operation_kinds import (
+    CREATE_CUSTOMER,
+    EXPORT_INVOICE,
+)
 from qbo_sync_dagster.ledger import operations, postings
 from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError, NoAnswerError
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.customers_out import CustomerLevel
 from qbo_sync_dagster.sync.documents_out import DocumentLevel
 from qbo_sync_dagster.sync.doubts import withdraw
-from qbo_sync_dagster.sync.outbound import CREATE_CUSTOMER, EXPORT
+from qbo_sync_dagster.sync.levels import Level, LevelPlan, Terms
 from qbo_sync_dagster.sync.outcome import PostedOperations
 from qbo_sync_dagster.sync.preferences import posting_rules
-from qbo_sync_dagster.sync.references import load_references
-from qbo_sync_dagster.sync.sending import Outgoing, Sent, Settler, send_again, send_new
+from qbo_sync_dagster.sync.sending import Outgoing, Sent, send_again, send_new
 
+# In this order, each after the one before is answered: removals, voids, customers, documents,
+# credit applications, payments.
+LEVELS: tuple[LevelPlan, ...] = (
+    LevelPlan((CREATE_CUSTOMER,), CustomerLevel),
+    LevelPlan((EXPORT_INVOICE,), DocumentLevel, needs_reads=False),
+)
 # Numbers of one chunk are looked up in one query; its documents are all that memory holds.
 CHUNK = 300
 BUDGET_SPENT = "The time for posting in this cycle is spent; the rest follows in the next one."
@@ -27,19 +35,6 @@ NO_PREFERENCES = (
 NO_LOOK_UP = (
     "QuickBooks could not be polled, and it accepts duplicate numbers: nothing was sent unseen."
 )
-
-
-class Level(Settler, Protocol):
-    """One level of operations that is prepared and sent in the same way."""
-
-    def prepare(self, due: Sequence[operations.Operation]) -> list[Outgoing]:
-        """Those that can be sent now."""
-
-    def still_current(self, outgoing: Sequence[Outgoing]) -> list[Outgoing]:
-        """Those that have not changed since they were prepared."""
-
-    def unchanged(self, sent: Sequence[postings.Posting]) -> bool:
-        """Whether all that was sent earlier would be sent the same way now."""
 
 
 def post_operations(
@@ -62,11 +57,9 @@ def post_operations(
 
 
 def _has_work(ctx: CycleContext, again: Sequence[postings.Posting]) -> bool:
+    kinds = [kind for plan in LEVELS for kind in plan.kinds]
     with ctx.reading() as connection:
-        return bool(again) or any(
-            operations.due(connection, ctx.realm, kind, limit=1)
-            for kind in (CREATE_CUSTOMER, EXPORT)
-        )
+        return bool(again) or bool(operations.due(connection, ctx.realm, kinds, limit=1))
 
 
 def _post(
@@ -78,30 +71,28 @@ def _post(
     if not polled and not rules.refuses_duplicate_numbers:
         return NO_LOOK_UP
     reason = None
-    if polled:
-        customers = CustomerLevel(ctx, multi_currency=rules.multi_currency)
-        reason = _post_level(ctx, CREATE_CUSTOMER, customers, _of(again, "Customer"), total)
-    # A customer without an answer holds back its own invoices only.
-    if reason is None and isinstance(total.stopped, NoAnswerError | None):
-        documents = DocumentLevel(
-            ctx,
-            references=load_references(ctx),
-            closing_date=rules.closing_date,
-            may_look_up=polled,
-        )
-        sent = Sent()
-        reason = _post_level(ctx, EXPORT, documents, _of(again, "Invoice"), sent)
-        total.add(sent)
+    for plan in LEVELS:
+        # A level without an answer holds back what follows on its own records only.
+        if reason is not None or not isinstance(total.stopped, NoAnswerError | None):
+            return reason
+        repeats = [posting for posting in again if posting.kind in plan.kinds]
+        if (polled or not plan.needs_reads) and _has_work_for(ctx, plan, repeats):
+            sent = Sent()
+            level = plan.make(ctx, Terms(rules, polled))
+            reason = _post_level(ctx, plan.kinds, level, repeats, sent)
+            total.add(sent)
     return reason
 
 
-def _of(again: Sequence[postings.Posting], entity: str) -> list[postings.Posting]:
-    return [posting for posting in again if posting.entity == entity]
+def _has_work_for(ctx: CycleContext, plan: LevelPlan, repeats: Sequence[postings.Posting]) -> bool:
+    with ctx.reading() as connection:
+        due = operations.due(connection, ctx.realm, plan.kinds, limit=1)
+    return bool(repeats) or bool(due)
 
 
 def _post_level(
     ctx: CycleContext,
-    kind: str,
+    kinds: Sequence[str],
     level: Level,
     again: Sequence[postings.Posting],
     total: Sent,
@@ -111,17 +102,17 @@ def _post_level(
     What is due comes before what is sent once more: QuickBooks may fail on one record for hours.
     """
     repeats = _repeats(ctx, level, again)
-    reason = _drain(ctx, kind, level, total)
+    reason = _drain(ctx, kinds, level, total)
     if reason is None and repeats and total.stopped is None:
         reason = _repeat(ctx, level, repeats, total)
     return reason
 
 
-def _drain(ctx: CycleContext, kind: str, level: Level, total: Sent) -> str | None:
+def _drain(ctx: CycleContext, kinds: Sequence[str], level: Level, total: Sent) -> str | None:
     after = 0
     while total.stopped is None:
         with ctx.reading() as connection:
-            due = operations.due(connection, ctx.realm, kind, after=after, limit=CHUNK)
+            due = operations.due(connection, ctx.realm, kinds, after=after, limit=CHUNK)
         if not due:
             return None
         after = due[-1].operation_id

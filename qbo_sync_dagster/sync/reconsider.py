@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.export import ExportDocument, NotReady, prepare_export
 from qbo_sync_dagster.domain.export_problems import not_ready
+from qbo_sync_dagster.domain.operation_kinds import EXPORT_INVOICE
 from qbo_sync_dagster.ledger import exceptions, operations
 from qbo_sync_dagster.quickbooks.bodies import invoice_body
 from qbo_sync_dagster.quickbooks.wire import encode_body
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.digest import digest
 from qbo_sync_dagster.sync.documents_out import CLOSED, NOT_READY
-from qbo_sync_dagster.sync.outbound import EXPORT
 from qbo_sync_dagster.sync.references import load_references
 
 # Documents read at once, with all their lines.
@@ -30,7 +30,9 @@ def reconsider(ctx: CycleContext) -> None:
     reviewer: _Reviewer | None = None
     while True:
         with ctx.reading() as connection:
-            page = operations.open_ones(connection, ctx.realm, EXPORT, after=after, limit=_CHUNK)
+            page = operations.open_ones(
+                connection, ctx.realm, EXPORT_INVOICE, after=after, limit=_CHUNK
+            )
         if not page:
             return
         after = page[-1].operation_id

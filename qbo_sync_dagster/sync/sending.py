@@ -17,7 +17,7 @@ from qbo_sync_dagster.domain.request_ids import batch_request_id, item_id, posti
 from qbo_sync_dagster.ledger import operations, postings
 from qbo_sync_dagster.ledger.engine import ledger_now
 from qbo_sync_dagster.quickbooks.answers import WriteAnswer
-from qbo_sync_dagster.quickbooks.calls import Write
+from qbo_sync_dagster.quickbooks.calls import Write, WriteOperation
 from qbo_sync_dagster.quickbooks.errors import (
     ConnectionDeadError,
     FaultError,
@@ -32,28 +32,38 @@ from qbo_sync_dagster.sync.context import CycleContext
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One create about to be sent; `identity` recognises its object if no answer comes."""
+    """One write about to be sent; `identity` is what settles it if no answer comes.
+
+    The body of an update, void or delete carries Id and SyncToken of the read that was checked.
+    """
 
     operation: operations.Operation
     entity: str
     body: dict[str, Any]
     identity: dict[str, Any]
+    verb: WriteOperation = "create"
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
-    """A create that QuickBooks carried out for an AlgaPSA record."""
+class Written:
+    """A write that QuickBooks carried out for an AlgaPSA record."""
 
-    record_id: str
+    operation: operations.Operation
+    verb: WriteOperation
     request_id: str
     answer: WriteAnswer
+
+    @property
+    def record_id(self) -> str:
+        """The AlgaPSA record that it was carried out for."""
+        return self.operation.record_id
 
 
 class Settler(Protocol):
     """What a level does with the answers, inside the transaction that records them."""
 
-    def done(self, connection: sa.Connection, created: Sequence[Created]) -> None:
-        """The objects exist: link them."""
+    def done(self, connection: sa.Connection, written: Sequence[Written]) -> None:
+        """The objects stand as the writes leave them: link them, or note what they are now."""
 
     def refused(
         self,
@@ -96,7 +106,7 @@ class _Letter:
 
 
 def send_new(ctx: CycleContext, outgoing: Sequence[Outgoing], settler: Settler) -> Sent:
-    """Commit postings for up to one batch of creates, then send them.
+    """Commit postings for up to one batch of writes, then send them.
 
     What staff linked or withdrew since it was prepared is left out.
     """
@@ -121,7 +131,7 @@ def send_new(ctx: CycleContext, outgoing: Sequence[Outgoing], settler: Settler) 
                     operation_id=letter.operation.operation_id,
                     request_id=letter.write.request_id,
                     entity=letter.write.entity,
-                    verb="create",
+                    verb=letter.write.operation,
                     body=encode_body(letter.write.body),
                     identity=identities[letter.operation.operation_id],
                     batch_id=batch_id,
@@ -140,7 +150,7 @@ def _letter(realm: str, position: int, item: Outgoing) -> _Letter:
         realm, operation.kind, operation.record_id, operation.generation, operation.attempt
     )
     return _Letter(
-        operation, item_id(position), Write("create", item.entity, item.body, request_id)
+        operation, item_id(position), Write(item.verb, item.entity, item.body, request_id)
     )
 
 
@@ -157,7 +167,7 @@ def send_again(
         _Letter(
             by_operation[posting.operation_id],
             posting.item_id or item_id(posting.position),
-            Write("create", posting.entity, _body(posting), posting.request_id),
+            Write(posting.verb, posting.entity, _body(posting), posting.request_id),
         )
         for posting in stored
     ]
@@ -253,18 +263,18 @@ def _done(
     done: Sequence[tuple[_Letter, WriteAnswer]],
     settler: Settler,
 ) -> None:
-    created = [
-        Created(letter.operation.record_id, letter.write.request_id, answer)
+    written = [
+        Written(letter.operation, letter.write.operation, letter.write.request_id, answer)
         for letter, answer in done
     ]
     postings.carried_out(
         connection,
         ctx.realm,
-        [(each.request_id, each.answer.object.id, each.answer.intuit_tid) for each in created],
+        [(each.request_id, each.answer.object.id, each.answer.intuit_tid) for each in written],
     )
     ids = [letter.operation.operation_id for letter, _ in done]
     operations.change(connection, ids, "done")
-    settler.done(connection, created)
+    settler.done(connection, written)
 
 
 def _refused(

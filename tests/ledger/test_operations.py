@@ -47,7 +47,7 @@ def answer(ledger: Ledger, request_id: str, state: str) -> None:
 
 def due(ledger: Ledger, **options: int) -> list[str]:
     with ledger.begin() as connection:
-        found = operations.due(connection, ledger.realm, EXPORT, **options)
+        found = operations.due(connection, ledger.realm, [EXPORT], **options)
     return [operation.record_id for operation in found]
 
 
@@ -110,7 +110,7 @@ def test_an_operation_that_backs_off_is_not_due_before_its_time(ledger: Ledger) 
     assert due(ledger) == []
     later = ledger.on_clock(timedelta(minutes=6))
     with later.begin() as connection:
-        assert len(operations.due(connection, ledger.realm, EXPORT)) == 1
+        assert len(operations.due(connection, ledger.realm, [EXPORT])) == 1
     later.dispose()
 
 

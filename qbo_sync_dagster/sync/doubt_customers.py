@@ -1,0 +1,54 @@
+"""Doubt about customers: recognised by their display name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.domain.errors import DomainError
+from qbo_sync_dagster.domain.identity import Findings
+from qbo_sync_dagster.domain.operation_kinds import CREATE_CUSTOMER
+from qbo_sync_dagster.ledger import links, postings
+from qbo_sync_dagster.quickbooks.objects import parse_customer
+from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.customer_links import link_customer
+from qbo_sync_dagster.sync.poll import Polled
+from qbo_sync_dagster.sync.recognition import newest
+
+
+class CustomerRecogniser:
+    """The unlinked customers of a poll by name."""
+
+    kinds = (CREATE_CUSTOMER,)
+
+    def __init__(self, ctx: CycleContext, polled: Polled) -> None:
+        self._ctx = ctx
+        with ctx.reading() as connection:
+            linked = set(links.ids(connection, ctx.realm, "client").values())
+        self._unlinked = [
+            item
+            for item in newest(polled.objects)
+            if item.entity == "Customer" and item.id not in linked and not item.deleted
+        ]
+
+    def findings(self, unanswered: Sequence[postings.Posting]) -> Mapping[int, Findings]:
+        """The active customers that bear the name sent."""
+        return {posting.posting_id: self._named(posting.identity["name"]) for posting in unanswered}
+
+    def _named(self, wanted: str) -> Findings:
+        own = []
+        for item in self._unlinked:
+            try:
+                customer = parse_customer(item.payload)
+            except DomainError:
+                continue
+            if customer.active and customer.display_name.casefold() == wanted.casefold():
+                own.append(item.id)
+        return Findings(tuple(own), 0)
+
+    def adopt(self, connection: sa.Connection, posting: postings.Posting, object_id: str) -> bool:
+        """Link the client to the customer."""
+        name = posting.identity["name"]
+        link_customer(connection, self._ctx, posting.record_id, object_id, name, origin="adopted")
+        return True
