@@ -137,6 +137,19 @@ def bookkeeper_payment(
     return _pay(control, world, company, [invoice], f"{rng.randint(1000, 9999)}", part=part)
 
 
+def bookkeeper_extension(
+    control: SandboxControl, world: DemoWorld, rng: random.Random
+) -> Json | None:
+    """One invoice is given 15 more days in QuickBooks alone. None if nothing is open there."""
+    company = rng.choice(world.companies)
+    invoices = _payable(control, company)
+    if not invoices:
+        return None
+    invoice = rng.choice(invoices)
+    due = date.fromisoformat(invoice["DueDate"]) + timedelta(days=15)
+    return control.edit(company.realm, "Invoice", invoice["Id"], DueDate=due.isoformat())
+
+
 def _fill_algapsa(dsn: str, plan: ProviderPlan, edition: Edition) -> Mapping[str, InvoiceState]:
     engine = sa.create_engine(dsn)
     create_schema(engine, edition)

@@ -21,6 +21,7 @@ from qbo_sync_dagster.sandbox.algapsa.schema import Edition
 from qbo_sync_dagster.sandbox.demo import (
     DemoCompany,
     DemoWorld,
+    bookkeeper_extension,
     bookkeeper_payment,
     build_demo_world,
     record_news,
@@ -232,6 +233,20 @@ def test_the_bookkeeper_pays_what_is_open_and_stops_when_nothing_is(demo: Demo) 
     left = demo.objects(cloud, "Invoice")
     assert {k for k, v in left.items() if v["Balance"] > 0} == set(cloud.left_alone)
     assert len(demo.objects(cloud, "Payment")) == before + made
+
+
+def test_the_bookkeeper_gives_one_open_invoice_more_time(demo: Demo) -> None:
+    before = [
+        invoice
+        for company in demo.world.companies
+        for invoice in demo.objects(company, "Invoice").values()
+    ]
+    changed = bookkeeper_extension(demo.control, demo.world, random.Random(5))  # noqa: S311
+    assert changed is not None
+    number = changed["DocNumber"]
+    [old] = [each for each in before if each["DocNumber"] == number]
+    assert changed["DueDate"] > old["DueDate"]
+    assert (changed["TotalAmt"], changed["Balance"]) == (old["TotalAmt"], old["Balance"])
 
 
 def test_news_can_be_recorded_later(

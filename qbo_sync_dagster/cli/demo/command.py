@@ -32,13 +32,14 @@ from qbo_sync_dagster.cli.output import (
 )
 from qbo_sync_dagster.ledger import connections
 from qbo_sync_dagster.ledger.connections import Connection
-from qbo_sync_dagster.sandbox.demo import bookkeeper_payment
+from qbo_sync_dagster.sandbox.demo import bookkeeper_extension, bookkeeper_payment
 from qbo_sync_dagster.sandbox.quickbooks.control import SandboxRefusedError
 from qbo_sync_dagster.sync.engine import open_engine
 from qbo_sync_dagster.sync.outcome import CycleEnd, Outcome
 
 _BOOKKEEPER_SECONDS = 120.0
 _CHECK_SECONDS = 1.0
+_EXTENSION_TURN = 2
 
 
 def demo(
@@ -129,7 +130,8 @@ def _announce(
     answer(f"Dagster's UI is at {url}")
     answer(f"The companies are {' and '.join(each.company for each in companies)}.")
     answer(
-        "Their first cycles start by themselves; a bookkeeper records a payment every 2 minutes."
+        "Their first cycles start by themselves; a bookkeeper records a payment every 2 minutes, "
+        "and once gives a client more time: drift."
     )
     answer(f"For `qbo-sync` in another terminal: . {stack.folder / 'settings.sh'}")
     answer("Ctrl-C ends everything. The data is kept.")
@@ -139,20 +141,30 @@ def _keep_going(stack: DemoStack, services: Sequence[Service]) -> None:
     """Until a signal comes or a service ends; the bookkeeper works meanwhile."""
     rng = random.Random()  # noqa: S311 - which invoice a demo bookkeeper picks
     due = time.monotonic() + _BOOKKEEPER_SECONDS
+    turn = 0
     while True:
         time.sleep(_CHECK_SECONDS)
         for service in services:
             service.require_alive()
         if time.monotonic() >= due:
-            _record_payment(stack, rng)
+            turn += 1
+            _do_bookkeeping(stack, rng, turn)
             due = time.monotonic() + _BOOKKEEPER_SECONDS
 
 
-def _record_payment(stack: DemoStack, rng: random.Random) -> None:
+def _do_bookkeeping(stack: DemoStack, rng: random.Random, turn: int) -> None:
     try:
-        payment = bookkeeper_payment(stack.control, stack.world, rng)
+        if payment := bookkeeper_payment(stack.control, stack.world, rng):
+            remark(f"The bookkeeper recorded a payment of {payment['TotalAmt']} in QuickBooks.")
+        if turn == _EXTENSION_TURN:
+            _extend(stack, rng)
     except SandboxRefusedError as error:
-        remark(f"The bookkeeper could not record a payment: {error}")
-        return
-    if payment is not None:
-        remark(f"The bookkeeper recorded a payment of {payment['TotalAmt']} in QuickBooks.")
+        remark(f"The bookkeeper could not do that: {error}")
+
+
+def _extend(stack: DemoStack, rng: random.Random) -> None:
+    if invoice := bookkeeper_extension(stack.control, stack.world, rng):
+        remark(
+            f"The bookkeeper moved the due date of invoice {invoice['DocNumber']} to "
+            f"{invoice['DueDate']} in QuickBooks."
+        )
