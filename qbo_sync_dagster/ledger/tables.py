@@ -174,10 +174,14 @@ links = sa.Table(
     sa.Column("fingerprint", sa.Text),
     sa.Column("sync_token", sa.BigInteger),
     sa.Column("payment_ids", JSONB, nullable=False, server_default="[]"),
+    # Of a payment: the AlgaPSA invoice that it pays.
+    sa.Column("invoice_id", sa.Text),
     sa.Column("drift", JSONB(none_as_null=True)),
     sa.Column("difference_minor", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("accepted_minor", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("mirrored", sa.Boolean, nullable=False, server_default=sa.false()),
+    # Whether the payments from before the link were paired on both sides.
+    sa.Column("payments_paired", sa.Boolean, nullable=False, server_default=sa.false()),
     _now("linked_at"),
     _now("shown_at"),
     # "accepted": QuickBooks' void or deletion was accepted; never exported again, still linked.
@@ -193,8 +197,8 @@ sa.Index(
     unique=True,
     postgresql_where=links.c.state == "live",
 )
-# Several services may share one item, several regions one tax code; documents, clients and
-# payments may not: a second link to the same object would count one sale twice.
+# Several services may share one item, several regions one tax code; documents and clients may
+# not: a second link to the same object would count one sale twice.
 sa.Index(
     "uq_links_quickbooks",
     links.c.realm,
@@ -203,8 +207,24 @@ sa.Index(
     unique=True,
     postgresql_where=sa.and_(
         links.c.state == "live",
-        links.c.kind.in_(["client", "invoice", "credit_memo", "payment", "credit_application"]),
+        links.c.kind.in_(["client", "invoice", "credit_memo", "credit_application"]),
     ),
+)
+# One cheque in QuickBooks may pay several invoices; AlgaPSA keeps a payment per invoice.
+sa.Index(
+    "uq_links_payment",
+    links.c.realm,
+    links.c.quickbooks_id,
+    links.c.invoice_id,
+    unique=True,
+    postgresql_where=sa.and_(links.c.state == "live", links.c.kind == "payment"),
+    postgresql_nulls_not_distinct=True,
+)
+sa.Index(
+    "ix_links_invoice",
+    links.c.realm,
+    links.c.invoice_id,
+    postgresql_where=links.c.kind == "payment",
 )
 
 sa.Index(

@@ -38,7 +38,7 @@ VALUES = {
 }
 HOME_OF = "fk_document_homes_realm_connections"
 SHARED_NEVER_BEFORE = ("client", "invoice", "payment")
-SHARED_NEVER = ("client", "invoice", "credit_memo", "payment", "credit_application")
+SHARED_NEVER = ("client", "invoice", "credit_memo", "credit_application")
 
 
 def upgrade() -> None:
@@ -47,6 +47,20 @@ def upgrade() -> None:
     for (table, column), (_, after) in VALUES.items():
         _allow(table, column, after)
     _share_never(SHARED_NEVER)
+    op.create_index(
+        "uq_links_payment",
+        "links",
+        ["realm", "quickbooks_id", "invoice_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'live' AND kind = 'payment'"),
+        postgresql_nulls_not_distinct=True,
+    )
+    op.create_index(
+        "ix_links_invoice",
+        "links",
+        ["realm", "invoice_id"],
+        postgresql_where=sa.text("kind = 'payment'"),
+    )
     # A company may be forgotten; that it had a document must outlive it.
     op.drop_constraint(HOME_OF, "document_homes", type_="foreignkey")
     op.create_table(
@@ -101,6 +115,8 @@ def downgrade() -> None:
     for (table, column), (before, _) in VALUES.items():
         op.execute(f"DELETE FROM {table} WHERE NOT ({_one_of(column, before)})")
         _allow(table, column, before)
+    for index in ("ix_links_invoice", "uq_links_payment"):
+        op.drop_index(index, table_name="links")
     _share_never(SHARED_NEVER_BEFORE)
     op.execute("DELETE FROM document_homes WHERE realm NOT IN (SELECT realm FROM connections)")
     op.create_foreign_key(
@@ -115,7 +131,14 @@ def _new_columns() -> list[tuple[str, sa.Column[Any]]]:
         ("connections", sa.Column("default_tax_code", sa.Text())),
         ("connections", sa.Column("default_term", sa.Text())),
         ("connections", sa.Column("notification_targets", sa.LargeBinary())),
+        ("links", sa.Column("invoice_id", sa.Text())),
         ("cycles", sa.Column("warnings", JSONB(), nullable=False, server_default="[]")),
+        (
+            "links",
+            sa.Column(
+                "payments_paired", sa.Boolean(), nullable=False, server_default=sa.text("false")
+            ),
+        ),
         ("operations", sa.Column("detail", JSONB(), nullable=False, server_default="{}")),
     ]
 
