@@ -67,6 +67,10 @@ class ExceptionKind(StrEnum):
     CREDIT_FAILING = "credit_failing"
     CREDIT_STILL_OPEN = "credit_still_open"
     CREDIT_USED_ELSEWHERE = "credit_used_elsewhere"
+    CREDIT_CONSUMED = "credit_consumed"
+    CREDIT_WAITING = "credit_waiting"
+    CREDIT_PREPAYMENT = "credit_prepayment"
+    CREDIT_DEPOSIT = "credit_deposit"
     CREDIT_NOT_EXPRESSIBLE = "credit_not_expressible"
     CUSTOMER_UNAVAILABLE = "customer_unavailable"
     UNREADABLE_CHANGE = "unreadable_change"
@@ -278,6 +282,30 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
         "Remove the application in QuickBooks, then AlgaPSA's is sent; or accept that the two "
         "systems used the credit note on different invoices.",
         (Action.ACCEPT, Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.CREDIT_CONSUMED: CatalogueEntry(
+        "Credit was already applied in QuickBooks — Alga application not synced",
+        "Open the credit memo in QuickBooks and take it off what it was applied to, so that the "
+        "credit is free again; AlgaPSA's application is sent by itself then. If QuickBooks is "
+        "right, dismiss this.",
+        (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.CREDIT_WAITING: CatalogueEntry(
+        "Credit application has been waiting on an invoice export for over a week",
+        "Export the credit note and the invoice, or link them; the application follows by itself.",
+        (Action.LINK_INVOICE, Action.DISMISS),
+    ),
+    ExceptionKind.CREDIT_PREPAYMENT: CatalogueEntry(
+        "Prepayment credit applied to a synced invoice — QuickBooks not updated",
+        "A prepayment has no credit memo in QuickBooks. Record its use there as your accountant "
+        "books prepayments, with the amount shown, then dismiss this.",
+        (Action.DISMISS,),
+    ),
+    ExceptionKind.CREDIT_DEPOSIT: CatalogueEntry(
+        "Project deposit credit applied to a synced invoice — QuickBooks not updated",
+        "A project deposit has no credit memo in QuickBooks. Record its use there as your "
+        "accountant books deposits, with the amount shown, then dismiss this.",
+        (Action.DISMISS,),
     ),
     ExceptionKind.CREDIT_NOT_EXPRESSIBLE: CatalogueEntry(
         "Credit that QuickBooks cannot express was applied to a synced invoice",
