@@ -197,8 +197,9 @@ sa.Index(
     unique=True,
     postgresql_where=links.c.state == "live",
 )
-# Several services may share one item, several regions one tax code; documents and clients may
-# not: a second link to the same object would count one sale twice.
+# Several services may share one item, several regions one tax code, several uses of a credit note
+# one payment that applies it; documents and clients may not: a second link to the same object would
+# count one sale twice.
 sa.Index(
     "uq_links_quickbooks",
     links.c.realm,
@@ -207,7 +208,7 @@ sa.Index(
     unique=True,
     postgresql_where=sa.and_(
         links.c.state == "live",
-        links.c.kind.in_(["client", "invoice", "credit_memo", "credit_application"]),
+        links.c.kind.in_(["client", "invoice", "credit_memo"]),
     ),
 )
 # One cheque in QuickBooks may pay several invoices; AlgaPSA keeps a payment per invoice.

@@ -38,7 +38,7 @@ VALUES = {
 }
 HOME_OF = "fk_document_homes_realm_connections"
 SHARED_NEVER_BEFORE = ("client", "invoice", "payment")
-SHARED_NEVER = ("client", "invoice", "credit_memo", "credit_application")
+SHARED_NEVER = ("client", "invoice", "credit_memo")
 
 
 def upgrade() -> None:
