@@ -119,13 +119,16 @@ class AlgaPsa:
         with self._source.snapshot() as snapshot:
             return movements.payments(snapshot, invoice_ids)
 
-    def credit_applications(self) -> list[CreditApplication]:
-        """What credits gave to invoices, oldest first, reversed ones included.
+    def credit_applications(
+        self, invoice_ids: Collection[str] | None = None
+    ) -> list[CreditApplication]:
+        """What credits gave to the invoices, oldest first, reversed ones included.
 
-        All of the tenant's, so that one which is missing is certainly gone.
+        Without ids all of the tenant's: one that is missing there is certainly gone.
         """
         with self._source.snapshot() as snapshot:
-            return movements.credit_applications(snapshot)
+            found = movements.credit_applications(snapshot)
+        return [each for each in found if invoice_ids is None or each.invoice_id in invoice_ids]
 
     def note_credits(self) -> list[NoteCredit]:
         """What is left of the credit of each credit note."""

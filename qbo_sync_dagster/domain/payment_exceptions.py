@@ -13,9 +13,12 @@ from qbo_sync_dagster.domain.payment_refusals import Refusal, RefusalKind, Refus
 from qbo_sync_dagster.domain.payment_wanted import WantedPayment
 from qbo_sync_dagster.domain.same_money import LocalKind
 
-# A total difference has its own exception on the invoice; a second one would be noise.
+# A total difference has its own exception on the invoice, and a credit note that both sides used
+# differently on the note; a second one would be noise.
 _KINDS = {
     RefusalKind.MATCHED_CHANGED: ExceptionKind.PAYMENT_DRIFT,
+    RefusalKind.CREDIT_CHANGED: ExceptionKind.PAYMENT_DRIFT,
+    RefusalKind.CREDIT_STILL_OPEN: ExceptionKind.CREDIT_STILL_OPEN,
     RefusalKind.UNKNOWN_INVOICE: ExceptionKind.UNKNOWN_INVOICE,
     RefusalKind.NOT_PAYABLE: ExceptionKind.NON_PAYABLE,
     RefusalKind.CURRENCY: ExceptionKind.PAYMENT_CURRENCY,
@@ -24,6 +27,7 @@ _KINDS = {
     RefusalKind.SAME_MONEY: ExceptionKind.SAME_PAYMENT,
 }
 
+_ON_NOTES = (RefusalKind.CREDIT_STILL_OPEN, RefusalKind.CREDIT_DISPUTED)
 PAYMENT_KINDS = tuple(_KINDS.values())
 _MOST_REASONS_TOLD = 10
 
@@ -79,12 +83,22 @@ def _label(wanted: WantedPayment) -> str:
 
 
 def _sentence(wanted: WantedPayment, reason: RefusalReason, numbers: Mapping[str, str]) -> str:
-    invoice = _invoice(reason, numbers)
+    invoice, number = _invoice(reason, numbers), reason.number or reason.invoice_id
     held, room = format_minor(reason.wanted_minor), format_minor(reason.room_minor)
     gone = f"AlgaPSA no longer has {invoice}, to which QuickBooks applies {held}."
     sentences = {
         RefusalKind.MATCHED_CHANGED: (
             f"It was matched with a payment of AlgaPSA and now holds {held} on {invoice}."
+        ),
+        RefusalKind.CREDIT_CHANGED: (
+            f"It carried AlgaPSA's application of {held} of credit to {invoice}, and carries it no "
+            "more."
+        ),
+        RefusalKind.CREDIT_STILL_OPEN: (
+            f"It takes {held} from credit note {number}, which AlgaPSA still shows open."
+        ),
+        RefusalKind.CREDIT_DISPUTED: (
+            f"It takes {held} from credit note {number}, which AlgaPSA applied differently."
         ),
         RefusalKind.UNKNOWN_INVOICE: f"It pays {invoice}, which no AlgaPSA invoice is linked to.",
         RefusalKind.NOT_PAYABLE: (
@@ -135,14 +149,17 @@ def _reference(reason: RefusalReason, numbers: Mapping[str, str]) -> RecordRefer
     if reason.kind is RefusalKind.UNKNOWN_INVOICE:
         label = f"Invoice {numbers.get(reason.invoice_id) or reason.invoice_id}"
         return RecordReference("quickbooks", "Invoice", reason.invoice_id, label)
-    label = f"Invoice {reason.number or reason.invoice_id}"
+    what = "Credit note" if reason.kind in _ON_NOTES else "Invoice"
+    label = f"{what} {reason.number or reason.invoice_id}"
     return RecordReference("algapsa", "invoice", reason.invoice_id, label)
 
 
 def _amounts(refusal: Refusal, numbers: Mapping[str, str]) -> dict[str, int]:
     amounts: dict[str, int] = {}
     for reason in refusal.reasons:
-        if reason.kind is not RefusalKind.UNKNOWN_INVOICE:
+        if reason.kind in _ON_NOTES:
+            amounts[f"QuickBooks from credit note {reason.number}"] = reason.wanted_minor
+        elif reason.kind is not RefusalKind.UNKNOWN_INVOICE:
             name = _invoice(reason, numbers)
             amounts[f"QuickBooks on {name}"] = reason.wanted_minor
             amounts[f"room on {name}"] = reason.room_minor

@@ -7,15 +7,20 @@ they are counted and make no exception.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 
+from qbo_sync_dagster.domain.credits_in import NO_CREDIT, CreditVerdict
 from qbo_sync_dagster.domain.payment_wanted import PaymentEnd, WantedLine, WantedPayment
 
 
 @dataclass(frozen=True, slots=True)
 class InboundPayment:
-    """A payment as QuickBooks holds it: `invoice_lines` are (QuickBooks invoice id, minor)."""
+    """A payment as QuickBooks holds it.
+
+    `invoice_lines` are (QuickBooks invoice id, minor), `credit_lines` (credit memo id, minor).
+    """
 
     payment_id: str
     version: int
@@ -26,18 +31,21 @@ class InboundPayment:
     invoice_lines: tuple[tuple[str, int], ...]
     is_credit: bool = False
     gone: PaymentEnd | None = None
+    credit_lines: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class KnownRecords:
     """What of QuickBooks is linked: `invoices` gives AlgaPSA's id of each linked invoice.
 
-    `ours_by_number` are unlinked QuickBooks invoices that carry the number of one of ours.
+    `ours_by_number` are unlinked QuickBooks invoices that carry the number of one of ours;
+    `credits` says of payments that use credit notes of ours what that means.
     """
 
     invoices: Mapping[str, str]
     customers: Collection[str]
     ours_by_number: Collection[str] = ()
+    credits: Mapping[str, CreditVerdict] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def recognise(
@@ -46,7 +54,7 @@ def recognise(
     """What the payment wants of AlgaPSA, or None if it is foreign.
 
     `stands`: AlgaPSA has rows for it. It is foreign with neither rows, a line on a linked invoice,
-    a linked customer nor an invoice with one of our numbers.
+    a credit note of ours, a linked customer nor an invoice with one of our numbers.
     """
     unknown = tuple(
         dict.fromkeys(
@@ -57,6 +65,7 @@ def recognise(
     concerns_us = (
         stands
         or has_linked_line
+        or payment.payment_id in known.credits
         or payment.customer_id in known.customers
         or any(invoice in known.ours_by_number for invoice in unknown)
     )
@@ -82,4 +91,5 @@ def _wanted(
         is_credit=payment.is_credit,
         gone=payment.gone,
         unknown_invoices=unknown,
+        credit=known.credits.get(payment.payment_id, NO_CREDIT),
     )

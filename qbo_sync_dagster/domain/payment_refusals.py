@@ -15,7 +15,10 @@ class RefusalKind(Enum):
     """Kinds of refusal, the one that staff should settle first standing first."""
 
     MATCHED_CHANGED = "matched_changed"
+    CREDIT_CHANGED = "credit_changed"
     UNKNOWN_INVOICE = "unknown_invoice"
+    CREDIT_STILL_OPEN = "credit_still_open"
+    CREDIT_DISPUTED = "credit_disputed"
     NOT_PAYABLE = "not_payable"
     CURRENCY = "currency"
     PREPAID_REPLENISHMENT = "prepaid_replenishment"
@@ -31,7 +34,8 @@ _PRECEDENCE = {kind: rank for rank, kind in enumerate(RefusalKind)}
 class RefusalReason:
     """What stands in the way on one invoice.
 
-    `invoice_id` and `number` are AlgaPSA's; for an unknown invoice `invoice_id` is QuickBooks' id.
+    `invoice_id` and `number` are AlgaPSA's, of a credit note where a credit is meant; for an
+    unknown invoice `invoice_id` is QuickBooks' id.
     `wanted_minor` is what QuickBooks holds on it, `room_minor` what AlgaPSA could take.
     `status` and `currency` are the invoice's, None where AlgaPSA no longer has it.
     """

@@ -5,12 +5,14 @@ Belongs here: the inbound payment as the rules see it. Does not: how QuickBooks 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 
+from qbo_sync_dagster.domain.credits_in import NO_CREDIT, CreditVerdict
 from qbo_sync_dagster.domain.errors import MalformedObjectError
 
 
@@ -37,7 +39,7 @@ class WantedPayment:
     `lines` are those on linked invoices; `unknown_invoices` are the QuickBooks ids of the other
     invoices it pays, unless staff said that they are not from AlgaPSA. `version` is the SyncToken.
     `currency` is None where QuickBooks names none. `is_credit` marks an application of a
-    QuickBooks credit memo, whose total is zero.
+    QuickBooks credit memo, whose total is zero; `credit` is what it means for credit notes of ours.
     Raises MalformedObjectError for a negative line.
     """
 
@@ -52,6 +54,7 @@ class WantedPayment:
     is_credit: bool = False
     gone: PaymentEnd | None = None
     unknown_invoices: tuple[str, ...] = ()
+    credit: CreditVerdict = NO_CREDIT
 
     def __post_init__(self) -> None:
         if any(line.minor < 0 for line in self.lines):
@@ -67,10 +70,13 @@ class WantedPayment:
     def per_invoice(self) -> Mapping[str, int]:
         """Minor units per linked invoice over all lines; empty once the payment is gone.
 
-        The payment's total is never asked: an application of a credit memo has total zero.
+        The payment's total is never asked: an application of a credit memo has total zero. What
+        AlgaPSA's own credit applications show of it already is not wanted a second time.
         """
-        nets: dict[str, int] = {}
-        for line in () if self.gone else self.lines:
-            if line.minor:
-                nets[line.invoice_id] = nets.get(line.invoice_id, 0) + line.minor
-        return MappingProxyType(nets)
+        if self.gone:
+            return MappingProxyType({})
+        nets: Counter[str] = Counter()
+        for line in self.lines:
+            nets[line.invoice_id] += line.minor
+        nets.subtract(self.credit.answered)
+        return MappingProxyType({key: minor for key, minor in nets.items() if minor > 0})

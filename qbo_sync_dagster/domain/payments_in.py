@@ -89,7 +89,9 @@ def plan_payment(
     positions = _positions(wanted, standing, invoices, decisions)
     if reasons := _matched_reasons(positions, standing, decisions):
         return PaymentPlan(refusal=Refusal(reasons, _withheld(positions, ())))
-    reasons = _unknown_reasons(wanted) + _guard_reasons(wanted, positions, decisions)
+    reasons = _unknown_reasons(wanted) + (
+        _credit_reasons(wanted) or _guard_reasons(wanted, positions, decisions)
+    )
     moved = [each for each in positions if each.takes_back or (each.differs and not reasons)]
     rows = _rows(wanted, standing, moved)
     return _plan(positions, rows, reasons)
@@ -181,6 +183,26 @@ def _matched_reasons(
 def _unknown_reasons(wanted: WantedPayment) -> tuple[RefusalReason, ...]:
     unknown = () if wanted.gone else wanted.unknown_invoices
     return tuple(RefusalReason(RefusalKind.UNKNOWN_INVOICE, each) for each in unknown)
+
+
+def _credit_reasons(wanted: WantedPayment) -> tuple[RefusalReason, ...]:
+    """Credit notes of ours that it uses, or used: AlgaPSA would spend that credit a second time."""
+    lost = tuple(
+        RefusalReason(
+            RefusalKind.CREDIT_CHANGED,
+            each.invoice_id,
+            each.invoice_number,
+            wanted_minor=each.minor,
+        )
+        for each in wanted.credit.lost
+    )
+    if wanted.gone:
+        return lost
+    kind = RefusalKind.CREDIT_DISPUTED if wanted.credit.disputed else RefusalKind.CREDIT_STILL_OPEN
+    return lost + tuple(
+        RefusalReason(kind, each.note_id, each.note_number, wanted_minor=each.minor)
+        for each in wanted.credit.open
+    )
 
 
 def _guard_reasons(
