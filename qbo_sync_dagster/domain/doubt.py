@@ -56,3 +56,29 @@ def judge(evidence: Evidence) -> Verdict:
     if evidence.in_batch and evidence.batch_found:
         return Verdict.NEW_ATTEMPT
     return Verdict.SEND_AGAIN
+
+
+class ChangeVerdict(Enum):
+    """What to do about an update, void or delete in doubt."""
+
+    DONE = "done"
+    WAIT = "wait"
+    NEW_ATTEMPT = "new attempt"
+    DRIFT = "drift"
+
+
+def judge_change(
+    *, reached: bool, token_unchanged: bool, sent_at: datetime, polled_at: datetime
+) -> ChangeVerdict:
+    """The verdict on one change, from the object as it was read after `polled_at`.
+
+    `reached` says that it stands as wanted. With an unchanged token nothing has arrived, though it
+    may still; any other state is a change by somebody else.
+    """
+    if reached:
+        return ChangeVerdict.DONE
+    if not token_unchanged:
+        return ChangeVerdict.DRIFT
+    if polled_at - sent_at < MAY_STILL_ARRIVE:
+        return ChangeVerdict.WAIT
+    return ChangeVerdict.NEW_ATTEMPT

@@ -20,10 +20,11 @@ from qbo_sync_dagster.domain.operation_kinds import LINKED_AS, RECORD_KINDS, exc
 from qbo_sync_dagster.ledger import exceptions, links, operations, postings
 from qbo_sync_dagster.sync.adoption import ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.doubt_changes import settle_changes
 from qbo_sync_dagster.sync.doubt_customers import CustomerRecogniser
 from qbo_sync_dagster.sync.doubt_documents import DocumentRecogniser
 from qbo_sync_dagster.sync.poll import Polled
-from qbo_sync_dagster.sync.recognition import Recogniser
+from qbo_sync_dagster.sync.recognition import ChangeSettler, Recogniser
 
 NOT_FOUND = "not found"
 
@@ -32,12 +33,28 @@ RECOGNISERS: tuple[Callable[[CycleContext, Polled], Recogniser], ...] = (
     CustomerRecogniser,
     DocumentRecogniser,
 )
+# Each settles the updates, voids and deletes of the operation kinds that it names.
+CHANGE_SETTLERS: tuple[Callable[[CycleContext], ChangeSettler], ...] = ()
 
 
 def settle_doubt(
     ctx: CycleContext, polled: Polled, unanswered: Sequence[postings.Posting]
 ) -> tuple[int, list[postings.Posting]]:
-    """Settle what can be settled; returns how many were, and those to be sent once more."""
+    """Settle what can be settled; returns how many were, and creates to be sent once more.
+
+    Raises ConnectionDeadError.
+    """
+    creates = [posting for posting in unanswered if posting.verb == "create"]
+    changes = [posting for posting in unanswered if posting.verb != "create"]
+    settlers = [make(ctx) for make in CHANGE_SETTLERS] if changes else []
+    changed = settle_changes(ctx, polled, changes, settlers)
+    created, again = _settle_creates(ctx, polled, creates)
+    return changed + created, again
+
+
+def _settle_creates(
+    ctx: CycleContext, polled: Polled, unanswered: Sequence[postings.Posting]
+) -> tuple[int, list[postings.Posting]]:
     if not unanswered:
         return 0, []
     by_kind = {

@@ -33,6 +33,27 @@ class Recogniser(Protocol):
         """Link the object. False if its AlgaPSA record is gone: then a person decides."""
 
 
+class ChangeSettler(Protocol):
+    """Settles updates, voids and deletes without an answer, from the object as it was read."""
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """The operation kinds whose changes it settles."""
+
+    def reached(self, posting: postings.Posting, now: RawObject | None) -> bool:
+        """Whether the object stands as the write would leave it; None if it was deleted."""
+
+    def done(
+        self, connection: sa.Connection, posting: postings.Posting, now: RawObject | None
+    ) -> None:
+        """Note what the object is now, as if the answer had come."""
+
+    def moved(
+        self, connection: sa.Connection, posting: postings.Posting, now: RawObject | None
+    ) -> None:
+        """Somebody else changed it meanwhile, which is drift: note what it is now."""
+
+
 def newest(objects: Iterable[RawObject]) -> list[RawObject]:
     """The last version of each object of a poll."""
     return list({(item.entity, item.id): item for item in objects}.values())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qbo_sync_dagster.domain.doubt import Evidence, Verdict, judge
+from qbo_sync_dagster.domain.doubt import ChangeVerdict, Evidence, Verdict, judge, judge_change
 
 SENT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -88,3 +88,26 @@ def test_the_missing_item_of_a_batch_may_still_arrive() -> None:
     soon = {"in_batch": True, "batch_found": 1, "polled_at": after(seconds=60)}
 
     assert verdict(**soon) is Verdict.WAIT
+
+
+@pytest.mark.parametrize(
+    ("reached", "token_unchanged", "since", "expected"),
+    [
+        pytest.param(True, False, 0, ChangeVerdict.DONE, id="the wanted state means done"),
+        pytest.param(
+            False, True, 900, ChangeVerdict.NEW_ATTEMPT, id="untouched means never arrived"
+        ),
+        pytest.param(False, True, 129, ChangeVerdict.WAIT, id="it may still arrive"),
+        pytest.param(
+            False, False, 900, ChangeVerdict.DRIFT, id="anything else is somebody's change"
+        ),
+    ],
+)
+def test_a_change_in_doubt_is_judged_by_the_object(reached, token_unchanged, since, expected):
+    judged = judge_change(
+        reached=reached,
+        token_unchanged=token_unchanged,
+        sent_at=SENT,
+        polled_at=after(seconds=since),
+    )
+    assert judged is expected
