@@ -16,6 +16,7 @@ _HOSTS = {
     "sandbox": "https://sandbox-quickbooks.api.intuit.com",
 }
 _TOKEN_URL = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"  # noqa: S105 - an address
+_REVOKE_URL = "https://developer.api.intuit.com/v2/oauth2/tokens/revoke"
 _AUTHORIZE_URL = "https://appcenter.intuit.com/connect/oauth2"
 
 
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     oauth_authorize_url: str = Field(
         default=_AUTHORIZE_URL, validation_alias="QBO_OAUTH_AUTHORIZE_URL"
     )
+    oauth_revoke_url: str = Field(default=_REVOKE_URL, validation_alias="QBO_OAUTH_REVOKE_URL")
     secret_key: SecretStr | None = Field(default=None, validation_alias="QBO_SYNC_SECRET_KEY")
     batches: bool = Field(default=True, validation_alias="QBO_SYNC_BATCHES")
 
@@ -55,6 +57,8 @@ class Settings(BaseSettings):
         return QuickBooksSettings(
             api_base_url=self.api_base(),
             token_url=self.oauth_token_url,
+            authorize_url=self.oauth_authorize_url,
+            revoke_url=self.oauth_revoke_url,
             client_id=_needed(self.client_id, "QBO_CLIENT_ID", "the Intuit app's client id"),
             client_secret=_needed(
                 self.client_secret, "QBO_CLIENT_SECRET", "the Intuit app's client secret"

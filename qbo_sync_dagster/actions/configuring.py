@@ -74,7 +74,7 @@ def _default_company(text: str) -> bool:
     if not read_switch(text, "default-company"):
         raise ActionRefusedError(
             "A tenant always has one default company. Make another company the default instead: "
-            "`qbo-sync configure REALM default-company=yes` with that one's realm id."
+            "`qbo-sync connections make-default REALM` with that one's realm id."
         )
     return True
 
@@ -167,6 +167,14 @@ def configure(
             _withdraw_default(connection, standing)
         _store(connection, standing.realm, changes)
     return changes
+
+
+def make_default(ledger: sa.Engine, company: str) -> bool:
+    """Let new documents of the tenant go to this company; False if they did. Moves no document.
+
+    Raises UnknownRealmError.
+    """
+    return bool(configure(ledger, company, {"default-company": "yes"}))
 
 
 def settings_of(standing: Connection) -> dict[str, Value]:

@@ -16,7 +16,8 @@ from qbo_sync_dagster.actions.values import (
     read_time_zone,
 )
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
-from qbo_sync_dagster.ledger import audit, connections, exceptions, tokens
+from qbo_sync_dagster.domain.connection_notices import EXPIRY_NOTICE
+from qbo_sync_dagster.ledger import audit, connections, exceptions, notices, tokens
 from qbo_sync_dagster.ledger.connections import Connection
 from qbo_sync_dagster.ledger.engine import ledger_now
 from qbo_sync_dagster.ledger.errors import UnknownRealmError
@@ -29,7 +30,8 @@ _CONNECTION_KINDS = (ExceptionKind.CONNECTION_FAILED, ExceptionKind.CONNECTION_E
 class CompanyToConnect:
     """What connects a company. `go_live_date` None is today in `time_zone`.
 
-    `refresh_token` is the one that Intuit's OAuth playground or an earlier connection gave.
+    `refresh_token` is the one that Intuit's OAuth playground or an earlier connection gave;
+    `granted` are all tokens of a consent, if that is where it comes from.
     `cursor` is the instant from which changes are polled, None the moment of connecting.
     """
 
@@ -40,6 +42,7 @@ class CompanyToConnect:
     refresh_token: str = field(repr=False)
     go_live_date: date | None = None
     cursor: datetime | None = None
+    granted: tokens.Tokens | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,8 @@ def connect_company(
             connected = Connected(_connect(connection, checked), reconnected=False)
         else:
             connected = _reconnect(connection, standing, checked)
-        fresh = tokens.Tokens(None, None, checked.refresh_token, None)
+        fresh = checked.granted or tokens.Tokens(None, None, checked.refresh_token, None)
+        notices.forget(connection, checked.realm, EXPIRY_NOTICE)
         tokens.store(connection, checked.realm, fresh, cipher)
     return connected
 
@@ -85,6 +89,7 @@ def _checked(wanted: CompanyToConnect) -> CompanyToConnect:
         refresh_token=token,
         go_live_date=wanted.go_live_date,
         cursor=wanted.cursor,
+        granted=wanted.granted,
     )
 
 

@@ -9,17 +9,19 @@ from typing import Annotated
 
 import typer
 
-from qbo_sync_dagster.actions import connecting, values
+from qbo_sync_dagster.actions import configuring, connecting, disconnecting, values
 from qbo_sync_dagster.cli.errors import CommandError
 from qbo_sync_dagster.cli.failures import command_group
-from qbo_sync_dagster.cli.opening import opened_ledger, read_settings
+from qbo_sync_dagster.cli.opening import opened_engine, opened_ledger, read_settings
 from qbo_sync_dagster.cli.output import (
     JsonFlag,
     answer,
     answer_block,
     answer_json,
     remark,
+    working,
 )
+from qbo_sync_dagster.cli.parameters import Company
 from qbo_sync_dagster.ledger import connections
 from qbo_sync_dagster.ledger.connections import Connection
 from qbo_sync_dagster.ledger.tokens import TokenCipher
@@ -74,7 +76,7 @@ def add(
     cipher = TokenCipher(read_settings().token_key())
     with opened_ledger() as ledger:
         connected = connecting.connect_company(ledger, cipher, wanted)
-    _tell(connected, as_json=as_json)
+    tell_connected(connected, as_json=as_json)
 
 
 @app.command("list")
@@ -89,6 +91,59 @@ def list_companies(as_json: JsonFlag = False) -> None:
     else:
         for company in companies:
             _show(company)
+
+
+@app.command("make-default")
+def make_default(company: Company) -> None:
+    """Let new documents of the tenant go to this company. Moves no document."""
+    with opened_ledger() as ledger:
+        changed = configuring.make_default(ledger, company)
+        with ledger.connect() as connection:
+            name = connections.get(connection, company).company_name
+    told = "is the default company now" if changed else "was the default company already"
+    answer(f"{name} {told}.")
+
+
+@app.command("disconnect")
+def disconnect(company: Company, as_json: JsonFlag = False) -> None:
+    """Stop syncing a company and revoke its authorization at Intuit. Others go on.
+
+    Links, settings and the position are kept, so that it can be connected again.
+    """
+    with opened_engine() as engine, working("Revoking the authorization ..."):
+        ended = disconnecting.disconnect_company(engine, company)
+    if ended.still_default:
+        remark(
+            "It is still the default company, so new documents wait for it. Make another one the "
+            "default: `qbo-sync connections make-default REALM`."
+        )
+    if as_json:
+        answer_json({**_told(ended.connection), "not_revoked": ended.not_revoked})
+    else:
+        answer(f"{ended.connection.company_name} is disconnected. Its links are kept.")
+    if ended.not_revoked:
+        raise CommandError(
+            f"Intuit still holds the authorization: {ended.not_revoked} Run this again, or remove "
+            "the app in QuickBooks under Apps."
+        )
+
+
+@app.command("forget")
+def forget(
+    company: Company,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for programs.")] = False,
+) -> None:
+    """Delete all that is known of a disconnected company: links, history, audit log.
+
+    Documents that were sent there are never sent to another company.
+    """
+    with opened_ledger() as ledger:
+        with ledger.connect() as connection:
+            key = connections.get(connection, company).company
+        if not yes and typer.prompt(f"Type {key} to delete all of it", err=True) != key:
+            raise CommandError("That is not its key. Nothing was deleted.")
+        forgotten = disconnecting.forget_company(ledger, company)
+    answer(f"{forgotten.company_name} is forgotten. Its partition goes within a minute.")
 
 
 def _show(company: Connection) -> None:
@@ -118,7 +173,7 @@ def _refresh_token(token_file: Path | None) -> str:
     return token
 
 
-def _tell(connected: connecting.Connected, *, as_json: bool) -> None:
+def tell_connected(connected: connecting.Connected, *, as_json: bool) -> None:
     company = connected.connection
     for kept in connected.kept:
         remark(f"Kept as it was: {kept}. `qbo-sync configure` changes settings.")

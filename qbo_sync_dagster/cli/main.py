@@ -10,6 +10,7 @@ import typer
 from qbo_sync_dagster.cli import (
     configuration,
     connections,
+    consent,
     cycles,
     exceptions,
     health,
@@ -26,6 +27,8 @@ app = command_group("qbo-sync", "Keeps AlgaPSA and QuickBooks Online in step, bo
 app.command()(demo.demo)
 app.command()(maintenance.migrate)
 app.command()(maintenance.doctor)
+app.command()(consent.connect)
+connections.app.command()(consent.reconnect)
 app.add_typer(connections.app)
 app.add_typer(links.app)
 app.command()(configuration.configure)

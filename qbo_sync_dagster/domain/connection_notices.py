@@ -10,6 +10,8 @@ from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 
 # Days before the end at which staff are told, widest first; each is told once.
 EXPIRY_BANDS = (14, 7, 2)
+# In the name of every notice about the end; after a reconnect they are told anew.
+EXPIRY_NOTICE = "expires"
 _SECONDS_A_DAY = 86_400
 
 

@@ -10,7 +10,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from qbo_sync_dagster.ledger.errors import LedgerError, UnknownRealmError
-from qbo_sync_dagster.ledger.tables import connections
+from qbo_sync_dagster.ledger.tables import (
+    connections,
+    document_homes,
+    links,
+    operations,
+    postings,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,27 @@ def locked(connection: sa.Connection, realm: str) -> Connection:
 def update(connection: sa.Connection, realm: str, **values: object) -> None:
     """Set columns of one connection."""
     connection.execute(sa.update(connections).where(connections.c.realm == realm).values(**values))
+
+
+def forget(connection: sa.Connection, realm: str) -> None:
+    """Delete a company with all that belongs to it but the homes of the documents sent there.
+
+    A document that was only queued loses its home: another company may have it.
+    """
+    had_object = sa.exists().where(
+        links.c.realm == realm, links.c.algapsa_id == document_homes.c.invoice_id
+    )
+    was_sent = sa.exists().where(
+        postings.c.operation_id == operations.c.operation_id,
+        operations.c.realm == realm,
+        operations.c.record_id == document_homes.c.invoice_id,
+    )
+    connection.execute(
+        sa.delete(document_homes).where(
+            document_homes.c.realm == realm, sa.not_(had_object), sa.not_(was_sent)
+        )
+    )
+    connection.execute(sa.delete(connections).where(connections.c.realm == realm))
 
 
 def advance_cursor(connection: sa.Connection, realm: str, to: datetime) -> None:

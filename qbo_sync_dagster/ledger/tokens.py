@@ -72,6 +72,11 @@ class TokenRow:
         """Store rotated tokens; durable when the row's lock is given back."""
         store(self._connection, self._realm, tokens, self._cipher)
 
+    def drop(self) -> None:
+        """Forget the tokens."""
+        mine = connection_tokens.c.realm == self._realm
+        self._connection.execute(sa.delete(connection_tokens).where(mine))
+
 
 class TokenVault:
     """Access to the tokens for whoever refreshes them."""
@@ -100,9 +105,10 @@ def load(connection: sa.Connection, realm: str, cipher: TokenCipher) -> Tokens:
     return _load(connection, realm, cipher, lock=False)
 
 
-def drop(connection: sa.Connection, realm: str) -> None:
-    """Forget a connection's tokens."""
-    connection.execute(sa.delete(connection_tokens).where(connection_tokens.c.realm == realm))
+def stored(connection: sa.Connection, realm: str) -> bool:
+    """Whether a connection has tokens."""
+    query = sa.select(connection_tokens.c.realm).where(connection_tokens.c.realm == realm)
+    return connection.execute(query).first() is not None
 
 
 def store(connection: sa.Connection, realm: str, tokens: Tokens, cipher: TokenCipher) -> None:

@@ -112,38 +112,67 @@ class TokenSource:
         )
 
     def _refreshed(self, old: StoredTokens) -> StoredTokens:
+        form = {"grant_type": "refresh_token", "refresh_token": old.refresh_token}
         now = self._clock()
-        answer = _read_token_answer(self._ask(old.refresh_token))
-        access, refresh = answer.get("access_token"), answer.get("refresh_token")
-        if not isinstance(access, str) or not access:
-            raise _unreachable("its answer holds no access token")
-        refresh_seconds = _seconds(answer.get("x_refresh_token_expires_in"))
-        return StoredTokens(
-            access_token=access,
-            access_expires_at=now
-            + timedelta(seconds=_seconds(answer.get("expires_in")) or _ACCESS_SECONDS),
-            # An answer without a new refresh token leaves the old one valid; never store an empty.
-            refresh_token=refresh if isinstance(refresh, str) and refresh else old.refresh_token,
-            refresh_expires_at=now + timedelta(seconds=refresh_seconds)
-            if refresh_seconds
-            else old.refresh_expires_at,
-        )
+        return read_tokens(ask_for_tokens(self._http, self._settings, form), now, old)
 
-    def _ask(self, refresh_token: str) -> httpx.Response:
-        settings = self._settings
-        try:
-            return self._http.post(
-                settings.token_url,
-                data={"grant_type": "refresh_token", "refresh_token": refresh_token},
-                auth=httpx.BasicAuth(settings.client_id, settings.client_secret),
-                headers={"Accept": "application/json"},
-                timeout=httpx.Timeout(
-                    settings.timeout_seconds, connect=settings.connect_timeout_seconds
-                ),
-                follow_redirects=False,
-            )
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _unreachable(type(error).__name__) from error
+
+def ask_for_tokens(
+    http: httpx.Client, settings: QuickBooksSettings, form: Mapping[str, str]
+) -> Mapping[str, object]:
+    """The token service's answer to a form. Raises like `TokenSource.access_token`."""
+    return _read_token_answer(post_as_app(http, settings, settings.token_url, data=form))
+
+
+def post_as_app(
+    http: httpx.Client,
+    settings: QuickBooksSettings,
+    url: str,
+    *,
+    data: Mapping[str, str] | None = None,
+    json: Mapping[str, str] | None = None,
+) -> httpx.Response:
+    """One call to Intuit's sign-in service as our app. Raises NoAnswerError (never sent)."""
+    try:
+        return http.post(
+            url,
+            data=data,
+            json=json,
+            auth=httpx.BasicAuth(settings.client_id, settings.client_secret),
+            headers={"Accept": "application/json"},
+            timeout=httpx.Timeout(
+                settings.timeout_seconds, connect=settings.connect_timeout_seconds
+            ),
+            follow_redirects=False,
+        )
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise _unreachable(type(error).__name__) from error
+
+
+def read_tokens(
+    answer: Mapping[str, object], now: datetime, old: StoredTokens | None = None
+) -> StoredTokens:
+    """The tokens of an answer asked for at `now`; `old` are those that it replaces.
+
+    Raises NoAnswerError for an answer without tokens.
+    """
+    access, refresh = answer.get("access_token"), answer.get("refresh_token")
+    if not isinstance(access, str) or not access:
+        raise _unreachable("its answer holds no access token")
+    if not isinstance(refresh, str) or not refresh:
+        # An answer without a new refresh token leaves the old one valid; never store an empty.
+        refresh = old.refresh_token if old else ""
+    if not refresh:
+        raise _unreachable("its answer holds no refresh token")
+    refresh_seconds = _seconds(answer.get("x_refresh_token_expires_in"))
+    expires_at = now + timedelta(seconds=refresh_seconds) if refresh_seconds else None
+    return StoredTokens(
+        access_token=access,
+        access_expires_at=now
+        + timedelta(seconds=_seconds(answer.get("expires_in")) or _ACCESS_SECONDS),
+        refresh_token=refresh,
+        refresh_expires_at=expires_at or (old.refresh_expires_at if old else None),
+    )
 
 
 def _read_token_answer(response: httpx.Response) -> Mapping[str, object]:

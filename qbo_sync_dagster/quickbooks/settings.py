@@ -17,6 +17,8 @@ class QuickBooksSettings:
     timeout_seconds: float = 60.0
     connect_timeout_seconds: float = 10.0
     batches: bool = True
+    authorize_url: str = ""
+    revoke_url: str = ""
     batch_size: int = 30
     minor_version: int = 75
     max_response_bytes: int = 64 * 1024 * 1024

@@ -15,6 +15,8 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.ledger import tokens as token_vault
 from qbo_sync_dagster.ledger.engine import LedgerClock, create_ledger_engine
+from qbo_sync_dagster.ledger.errors import UnknownRealmError
+from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError
 from qbo_sync_dagster.quickbooks.oauth import StoredTokens, TokenSource
 from qbo_sync_dagster.quickbooks.pace import INTUIT_LIMITS, Limit, Pacer
 from qbo_sync_dagster.quickbooks.settings import QuickBooksSettings
@@ -41,8 +43,11 @@ class LockedTokenRow:
 
     @property
     def current(self) -> StoredTokens:
-        """The tokens as stored."""
-        stored = self._row.load()
+        """The tokens as stored. Raises ConnectionDeadError if there are none any more."""
+        try:
+            stored = self._row.load()
+        except UnknownRealmError as error:
+            raise ConnectionDeadError(str(error)) from error
         return StoredTokens(
             access_token=stored.access_token,
             access_expires_at=stored.access_expires_at,

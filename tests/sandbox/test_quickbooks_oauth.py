@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -98,7 +99,47 @@ def test_the_app_can_revoke_by_token(company: Company) -> None:
     assert company.read("preferences").status_code == 401
 
 
-def test_what_the_browser_would_do_is_not_modelled(company: Company) -> None:
-    form = {"grant_type": "authorization_code", "code": "x", "redirect_uri": "https://example.com"}
-    answer = company.http.post(company.control.token_url, data=form)
-    assert (answer.status_code, answer.json()["error"]) == (400, "unsupported_grant_type")
+REDIRECT = "http://127.0.0.1:1/callback"
+
+
+def consented(company: Company) -> dict[str, list[str]]:
+    """What the browser brings back after somebody chose the company."""
+    asked = {
+        "client_id": "sandbox-client",
+        "response_type": "code",
+        "scope": "com.intuit.quickbooks.accounting",
+        "redirect_uri": REDIRECT,
+        "state": "st",
+    }
+    page = company.http.get(company.control.authorize_url, params=asked)
+    assert company.realm in page.text
+    answer = company.http.get(
+        f"{company.control.authorize_url}/answer", params=asked | {"realm": company.realm}
+    )
+    assert answer.status_code == 302
+    return parse_qs(urlsplit(answer.headers["location"]).query)
+
+
+def exchanged(company: Company, code: str, redirect: str = REDIRECT) -> httpx.Response:
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect}
+    auth = httpx.BasicAuth("sandbox-client", "sandbox-secret")
+    answer: httpx.Response = company.http.post(company.control.token_url, data=form, auth=auth)
+    return answer
+
+
+def test_a_code_of_a_consent_gives_tokens_once(company: Company) -> None:
+    back = consented(company)
+    assert (back["state"], back["realmId"]) == (["st"], [company.realm])
+
+    answer = exchanged(company, back["code"][0]).json()
+
+    assert company.refresh(answer["refresh_token"]).status_code == 200
+    assert exchanged(company, back["code"][0]).json()["error"] == "invalid_grant"
+
+
+def test_a_code_is_good_for_its_redirect_uri_and_ten_minutes(company: Company) -> None:
+    [code] = consented(company)["code"]
+    assert exchanged(company, code, "http://127.0.0.1:2/").json()["error"] == "invalid_grant"
+    [late] = consented(company)["code"]
+    company.control.advance(601)
+    assert exchanged(company, late).json()["error"] == "invalid_grant"

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from qbo_sync_dagster.sandbox.quickbooks.company_api import HANG_UP, company_endpoint
+from qbo_sync_dagster.sandbox.quickbooks.consent import answer_endpoint, authorize_endpoint
 from qbo_sync_dagster.sandbox.quickbooks.control_api import control_routes
 from qbo_sync_dagster.sandbox.quickbooks.oauth import revoke_endpoint, token_endpoint
 from qbo_sync_dagster.sandbox.quickbooks.service import Service
@@ -26,6 +27,8 @@ def build_app(dsn: str) -> ASGIApp:
     app = Starlette(
         routes=[
             Route("/health", _health),
+            Route("/connect/oauth2", authorize_endpoint),
+            Route("/connect/oauth2/answer", answer_endpoint),
             Route("/oauth2/v1/tokens/bearer", token_endpoint, methods=["POST"]),
             Route("/v2/oauth2/tokens/revoke", revoke_endpoint, methods=["POST"]),
             Route("/v3/company/{realm}/{rest:path}", company_endpoint, methods=["GET", "POST"]),

@@ -78,6 +78,16 @@ class SandboxControl:
         """The OAuth token endpoint."""
         return f"{self.base_url}/oauth2/v1/tokens/bearer"
 
+    @property
+    def authorize_url(self) -> str:
+        """The page on which a company is chosen."""
+        return f"{self.base_url}/connect/oauth2"
+
+    @property
+    def revoke_url(self) -> str:
+        """The OAuth revocation endpoint."""
+        return f"{self.base_url}/v2/oauth2/tokens/revoke"
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()

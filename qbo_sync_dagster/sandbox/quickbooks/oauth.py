@@ -1,4 +1,4 @@
-"""The OAuth endpoints: refresh and revoke.
+"""The OAuth endpoints: code for tokens, refresh and revoke.
 
 Belongs here: form bodies, client authentication, OAuth's own error format. Does not: tokens.
 """
@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from qbo_sync_dagster.sandbox.quickbooks import calls, injection, tokens
+from qbo_sync_dagster.sandbox.quickbooks import calls, consent, injection, tokens
 from qbo_sync_dagster.sandbox.quickbooks.company_api import hung_up, response
 from qbo_sync_dagster.sandbox.quickbooks.injection import Effect
 from qbo_sync_dagster.sandbox.quickbooks.realms import Realm, load_realm
@@ -27,7 +27,7 @@ _HARD_END_HEADER = "x-include-refresh-token-hard-expires-in"
 
 
 async def token_endpoint(http: HttpRequest) -> Response:
-    """POST /oauth2/v1/tokens/bearer with grant_type=refresh_token."""
+    """POST /oauth2/v1/tokens/bearer with grant_type refresh_token or authorization_code."""
     form = {name: values[0] for name, values in parse_qs((await http.body()).decode()).items()}
     service: Service = http.app.state.service
     answer = await run_in_threadpool(_token_answer, service, http.headers, form)
@@ -47,8 +47,9 @@ async def revoke_endpoint(http: HttpRequest) -> Response:
 
 
 def _token_answer(service: Service, headers: Mapping[str, str], form: Mapping[str, str]) -> Answer:
+    if form.get("grant_type") == "authorization_code":
+        return _granted(service, headers, form)
     if form.get("grant_type") != "refresh_token":
-        # The browser's part, authorization_code, is not modelled.
         return _error(400, "unsupported_grant_type")
     with service.storage.transaction() as cursor:
         token = form.get("refresh_token", "")
@@ -58,6 +59,20 @@ def _token_answer(service: Service, headers: Mapping[str, str], form: Mapping[st
         realm = load_realm(cursor, realm_id)
         if _client(headers, form) != (realm.client_id, realm.client_secret):
             return _error(401, "invalid_client")
+        answer = _with_effect(cursor, realm, token, headers)
+        _log(cursor, realm, answer)
+        return answer
+
+
+def _granted(service: Service, headers: Mapping[str, str], form: Mapping[str, str]) -> Answer:
+    with service.storage.transaction() as cursor:
+        found = consent.take_code(cursor, form)
+        if found is None:
+            return _error(400, "invalid_grant", "Invalid authorization code")
+        realm = load_realm(cursor, found[0])
+        if _client(headers, form) != (realm.client_id, realm.client_secret):
+            return _error(401, "invalid_client")
+        token = tokens.issue_refresh_token(cursor, realm.id, clock_now(cursor))
         answer = _with_effect(cursor, realm, token, headers)
         _log(cursor, realm, answer)
         return answer

@@ -74,6 +74,13 @@ CREATE TABLE IF NOT EXISTS refresh_token (
     hard_expires_at timestamptz NOT NULL,
     revoked boolean NOT NULL DEFAULT false
 );
+CREATE TABLE IF NOT EXISTS authorization_code (
+    code text PRIMARY KEY,
+    realm text NOT NULL,
+    client_id text NOT NULL,
+    redirect_uri text NOT NULL,
+    expires_at timestamptz NOT NULL
+);
 CREATE TABLE IF NOT EXISTS access_token (
     token text PRIMARY KEY,
     realm text NOT NULL,
@@ -108,7 +115,8 @@ CREATE INDEX IF NOT EXISTS call_realm ON call (realm, id);
 """
 
 _EMPTY = """
-TRUNCATE realm, object, answered_request, refresh_token, access_token, fault_rule, call;
+TRUNCATE realm, object, answered_request, authorization_code, refresh_token, access_token,
+    fault_rule, call;
 UPDATE clock SET offset_seconds = 0;
 """
 
