@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.exc import IntegrityError
 
 from qbo_sync_dagster.ledger.errors import DoubleLinkError
@@ -50,6 +50,20 @@ class ExportedLink:
     link_id: int
     algapsa_id: str
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What QuickBooks shows of a linked object; without `shown` what it showed before stays."""
+
+    link_id: int
+    shown: dict[str, Any] | None
+    sync_token: int
+    payment_ids: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Its columns by name."""
+        return {name: getattr(self, name) for name in Shown.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,23 +226,27 @@ def update(connection: sa.Connection, link_id: int, **values: object) -> None:
     connection.execute(sa.update(links).where(links.c.link_id == link_id).values(**values))
 
 
-def show(
-    connection: sa.Connection,
-    link_id: int,
-    *,
-    shown: dict[str, Any] | None,
-    sync_token: int,
-    payment_ids: Sequence[str],
-) -> None:
-    """Remember what QuickBooks shows of a linked object now."""
-    values: dict[str, Any] = {
-        "sync_token": sync_token,
-        "payment_ids": list(payment_ids),
-        "shown_at": sa.text("ledger_now()"),
-    }
-    if shown is not None:
-        values["shown"] = shown
-    connection.execute(sa.update(links).where(links.c.link_id == link_id).values(values))
+def show(connection: sa.Connection, seen: Collection[Shown]) -> None:
+    """Remember what QuickBooks shows of linked objects now, one `Shown` a link."""
+    if not seen:
+        return
+    given = sa.func.jsonb_to_recordset(sa.literal([each.as_json() for each in seen], JSONB))
+    new = given.table_valued(
+        sa.column("link_id", sa.BigInteger),
+        sa.column("shown", JSONB),
+        sa.column("sync_token", sa.BigInteger),
+        sa.column("payment_ids", JSONB),
+    ).render_derived(with_types=True)
+    connection.execute(
+        sa.update(links)
+        .where(links.c.link_id == new.c.link_id)
+        .values(
+            shown=sa.func.coalesce(new.c.shown, links.c.shown),
+            sync_token=new.c.sync_token,
+            payment_ids=new.c.payment_ids,
+            shown_at=sa.text("ledger_now()"),
+        )
+    )
 
 
 def moved(connection: sa.Connection, realm: str) -> list[Link]:

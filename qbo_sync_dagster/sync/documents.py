@@ -128,6 +128,7 @@ class _Batch:
         self._linked = links.by_quickbooks_id(connection, ctx.realm, "invoice", ids)
         self._parking = Parking(connection, ctx)
         self._settled: dict[str, list[int]] = {"applied": [], "known": [], "foreign": []}
+        self._seen: dict[int, links.Shown] = {}
 
     def apply(self) -> DocumentsApplied:
         """Give every change its state."""
@@ -138,6 +139,7 @@ class _Batch:
                 self._parking.park(change, str(error))
             else:
                 self._settled[state].append(change.change_id)
+        links.show(self._connection, self._seen.values())
         for state, change_ids in self._settled.items():
             inbox.settle(self._connection, self._ctx.realm, change_ids, state)
         self._parking.close([f"Invoice:{change.object_id}" for change in self._changes])
@@ -183,13 +185,7 @@ class _Batch:
     def _deleted(self, link: links.Link | None) -> str:
         if link is None:
             return "foreign"
-        links.show(
-            self._connection,
-            link.link_id,
-            shown=_gone(link),
-            sync_token=link.sync_token or 0,
-            payment_ids=(),
-        )
+        self._seen[link.link_id] = links.Shown(link.link_id, _gone(link), link.sync_token or 0, ())
         return "applied"
 
     def _linked_change(
@@ -205,12 +201,8 @@ class _Batch:
         ):
             return "known"
         self._close_total_difference(link, shown)
-        links.show(
-            self._connection,
-            link.link_id,
-            shown=shown.as_json(),
-            sync_token=change.version,
-            payment_ids=invoice.linked_payment_ids,
+        self._seen[link.link_id] = links.Shown(
+            link.link_id, shown.as_json(), change.version, invoice.linked_payment_ids
         )
         return "applied"
 

@@ -124,7 +124,7 @@ def test_links_are_mirrored_once(ledger: Ledger) -> None:
 def test_what_quickbooks_shows_is_remembered_on_the_link(ledger: Ledger) -> None:
     link_id = _link(ledger, "invoice", "a", "1")
     with ledger.begin() as connection:
-        links.show(connection, link_id, shown={"number": "X"}, sync_token=3, payment_ids=["5", "6"])
+        links.show(connection, [links.Shown(link_id, {"number": "X"}, 3, ("5", "6"))])
         link = links.by_quickbooks_id(connection, ledger.realm, "invoice", ["1"])["1"]
 
     assert (link.shown, link.sync_token, link.payment_ids) == ({"number": "X"}, 3, ["5", "6"])
