@@ -24,6 +24,8 @@ class Action(StrEnum):
     BOTH_REAL = "both are real"
     NOT_FROM_ALGAPSA = "not from AlgaPSA"
     RECORD_REFUND = "record refund"
+    APPLY = "apply"
+    PUSH = "push"
     LINK_CLIENT = "link client"
     LINK_INVOICE = "link invoice"
     RECONNECT = "reconnect"
@@ -49,6 +51,7 @@ class ExceptionKind(StrEnum):
     NON_PAYABLE = "non_payable"
     PAYMENT_CURRENCY = "payment_currency"
     PREPAID_REPLENISHMENT = "prepaid_replenishment"
+    INVOICE_LOCKED = "invoice_locked"
     SAME_PAYMENT = "same_payment"
     PAYABLE_ONLINE = "payable_online"
     DRIFT_CHANGED = "drift_changed"
@@ -64,6 +67,7 @@ class ExceptionKind(StrEnum):
     PUSH_FAILING = "push_failing"
     PUSH_UNAPPLIED = "push_unapplied"
     REFUND_TO_RECORD = "refund_to_record"
+    REVERSAL_TO_RECORD = "reversal_to_record"
     CREDIT_FAILING = "credit_failing"
     CREDIT_STILL_OPEN = "credit_still_open"
     CREDIT_USED_ELSEWHERE = "credit_used_elsewhere"
@@ -72,6 +76,7 @@ class ExceptionKind(StrEnum):
     CREDIT_PREPAYMENT = "credit_prepayment"
     CREDIT_DEPOSIT = "credit_deposit"
     CREDIT_NOT_EXPRESSIBLE = "credit_not_expressible"
+    HISTORY_PAYMENTS = "history_payments"
     CUSTOMER_UNAVAILABLE = "customer_unavailable"
     UNREADABLE_CHANGE = "unreadable_change"
     STANDS_TWICE = "stands_twice"
@@ -162,7 +167,7 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
     ExceptionKind.ALREADY_SETTLED: CatalogueEntry(
         "QuickBooks payment targets an already-settled invoice",
         "Review the payment in QuickBooks. AlgaPSA leaves the duplicate or overpayment unapplied.",
-        (Action.RETRY, Action.DISMISS),
+        (Action.MATCH, Action.BOTH_REAL, Action.RETRY, Action.DISMISS),
     ),
     ExceptionKind.NON_PAYABLE: CatalogueEntry(
         "QuickBooks payment targets a non-payable invoice",
@@ -180,6 +185,13 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
         "QuickBooks payment is for a prepaid replenishment invoice",
         "Record this payment in AlgaPSA itself, which then grants the prepaid hours or credit; "
         "then match or dismiss this.",
+        (Action.RETRY, Action.DISMISS),
+    ),
+    ExceptionKind.INVOICE_LOCKED: CatalogueEntry(
+        "QuickBooks payment waits for a locked invoice",
+        "Something in AlgaPSA has held the invoice for long: look for a job that hangs, or a "
+        "database session that somebody left open. The payment applies itself at the next cycle "
+        "after that.",
         (Action.RETRY, Action.DISMISS),
     ),
     ExceptionKind.SAME_PAYMENT: CatalogueEntry(
@@ -266,6 +278,12 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
         "records it. The receipt itself is never edited.",
         (Action.RECORD_REFUND, Action.DISMISS),
     ),
+    ExceptionKind.REVERSAL_TO_RECORD: CatalogueEntry(
+        "Payment reversal to record in QuickBooks",
+        "Take the payment out of its deposit, or reopen the period, then retry; or record the "
+        "reversal in QuickBooks in another way and name the object that records it.",
+        (Action.RETRY, Action.RECORD_REFUND, Action.DISMISS),
+    ),
     ExceptionKind.CREDIT_FAILING: CatalogueEntry(
         "Credit application keeps failing in accounting",
         "Confirm both the credit note and the target invoice are exported, then retry.",
@@ -312,6 +330,13 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
         "A prepayment, deposit, granted, transferred or expired credit has no credit memo in "
         "QuickBooks. Record it there as your accountant books it, then dismiss this.",
         (Action.DISMISS,),
+    ),
+    ExceptionKind.HISTORY_PAYMENTS: CatalogueEntry(
+        "Payments from before the sync don't pair",
+        "Say for each payment named what it is: match it with one of the other side, apply "
+        "QuickBooks' payment in AlgaPSA, or push AlgaPSA's payment to QuickBooks. Nothing moves "
+        "until then. If both sides are right as they stand, dismiss this.",
+        (Action.MATCH, Action.APPLY, Action.PUSH, Action.DISMISS),
     ),
     ExceptionKind.CUSTOMER_UNAVAILABLE: CatalogueEntry(
         "Linked QuickBooks customer is no longer available",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
@@ -28,7 +29,9 @@ _KINDS = {
 }
 
 _ON_NOTES = (RefusalKind.CREDIT_STILL_OPEN, RefusalKind.CREDIT_DISPUTED)
-PAYMENT_KINDS = tuple(_KINDS.values())
+PAYMENT_KINDS = (*_KINDS.values(), ExceptionKind.INVOICE_LOCKED)
+# Somebody who edits an invoice holds it for seconds; a job for minutes.
+LONGEST_WAIT_UNTOLD = timedelta(hours=1)
 _MOST_REASONS_TOLD = 10
 
 
@@ -59,6 +62,20 @@ def refusal_exception(
         ),
         references=_references(wanted, refusal, numbers),
         amounts=_amounts(refusal, numbers),
+        version=str(wanted.version),
+    )
+
+
+def invoice_locked(wanted: WantedPayment) -> ExceptionRecord:
+    """The exception of a payment whose invoices AlgaPSA has kept locked for too long."""
+    return ExceptionRecord(
+        kind=ExceptionKind.INVOICE_LOCKED,
+        record=payment_record(wanted.payment_id),
+        what_happened=(
+            f"{_label(wanted)} of {wanted.date.isoformat()} could not be applied for more than "
+            "an hour: another session keeps one of its invoices locked in AlgaPSA."
+        ),
+        references=(RecordReference("quickbooks", "Payment", wanted.payment_id, _label(wanted)),),
         version=str(wanted.version),
     )
 

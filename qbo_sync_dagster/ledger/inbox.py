@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -220,6 +220,19 @@ def reopen(connection: sa.Connection, realm: str, entity: str, object_ids: Colle
     again = [change.change_id for change in latest.values() if change.state in ("known", "foreign")]
     settle(connection, realm, again, "received")
     return len(again)
+
+
+def received_before(
+    connection: sa.Connection, change_ids: Collection[int], age: timedelta
+) -> set[int]:
+    """Those of the changes that have been in the inbox for longer than `age`."""
+    rows = connection.execute(
+        sa.select(inbound_changes.c.change_id).where(
+            inbound_changes.c.change_id.in_(list(change_ids)),
+            inbound_changes.c.received_at < sa.func.ledger_now() - age,
+        )
+    )
+    return set(rows.scalars())
 
 
 def count_parked(connection: sa.Connection, realm: str) -> int:

@@ -38,6 +38,7 @@ from qbo_sync_dagster.sync.doubts import settle_doubt
 from qbo_sync_dagster.sync.drift import report_drift
 from qbo_sync_dagster.sync.engine import SyncEngine
 from qbo_sync_dagster.sync.health import realm_health
+from qbo_sync_dagster.sync.history import settle_history
 from qbo_sync_dagster.sync.imported_links import read_imported_links
 from qbo_sync_dagster.sync.mapped_documents import import_mappings
 from qbo_sync_dagster.sync.mirror import mirror_links
@@ -274,6 +275,8 @@ class _Cycle:
         accept_small_differences(self._ctx)
         customers = apply_customers(self._ctx)
         adopted = adopt_documents(self._ctx)
+        if polled is not None:
+            settle_history(self._ctx)
         payments = apply_payments(self._ctx)
         documents = apply_documents(self._ctx, lost)
         cursor = self._ctx.connection.cursor
@@ -289,6 +292,7 @@ class _Cycle:
             known=documents.known + payments.known,
             foreign=customers.foreign + documents.foreign + payments.foreign,
             parked=customers.parked + documents.parked + payments.parked,
+            waiting=payments.waiting,
             rows_written=payments.rows_written,
             cursor=cursor,
         )

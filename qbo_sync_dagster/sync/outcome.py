@@ -45,7 +45,11 @@ class InboundChanges:
 
 @dataclass(frozen=True, slots=True)
 class AppliedChanges:
-    """Stage 2. Counts of changes by what became of them; `rows_written` in AlgaPSA."""
+    """Stage 2. Counts of changes by what became of them; `rows_written` in AlgaPSA.
+
+    `waiting` are payments whose invoices somebody held locked in AlgaPSA: the next cycle applies
+    them.
+    """
 
     customers: int = 0
     payments_applied: int = 0
@@ -54,6 +58,7 @@ class AppliedChanges:
     known: int = 0
     foreign: int = 0
     parked: int = 0
+    waiting: int = 0
     rows_written: int = 0
     cursor: datetime | None = None
 

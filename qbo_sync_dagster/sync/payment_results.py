@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
 from qbo_sync_dagster.domain.payment_exceptions import (
+    LONGEST_WAIT_UNTOLD,
     PAYMENT_KINDS,
+    invoice_locked,
     payment_record,
     refusal_exception,
 )
@@ -112,6 +114,7 @@ def record_results(
     ctx: CycleContext, results: Sequence[PaymentResult], numbers: Mapping[str, str]
 ) -> None:
     """Give changes their state, raise and resolve their exceptions, log what was written."""
+    _tell_of_long_waits(ctx, [result for result in results if result.state is None])
     settled = [result for result in results if result.state]
     if not settled:
         return
@@ -124,6 +127,19 @@ def record_results(
         payment_ids = [result.due.wanted.payment_id for result in settled]
         _resolve(connection, ctx.realm, payment_ids, raised)
         audit.append(connection, ctx.realm, [_effect(each) for each in settled if each.is_unlogged])
+
+
+def _tell_of_long_waits(ctx: CycleContext, waiting: Sequence[PaymentResult]) -> None:
+    """A payment stays in the inbox while AlgaPSA is busy with its invoices, but not in silence."""
+    if not waiting:
+        return
+    ids = [each.due.change.change_id for each in waiting]
+    with ctx.ledger() as connection:
+        long = inbox.received_before(connection, ids, LONGEST_WAIT_UNTOLD)
+        told = [
+            invoice_locked(each.due.wanted) for each in waiting if each.due.change.change_id in long
+        ]
+        exceptions.raise_all(connection, ctx.realm, told)
 
 
 def _exception(result: PaymentResult, numbers: Mapping[str, str]) -> ExceptionRecord | None:

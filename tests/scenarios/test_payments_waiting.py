@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 
 from qbo_sync_dagster.sandbox.algapsa import edits, invoices, payments
 
@@ -13,7 +15,24 @@ SETTLED = "QuickBooks payment targets an already-settled invoice"
 NOT_PAYABLE = "QuickBooks payment targets a non-payable invoice"
 CURRENCY = "QuickBooks payment is in another currency than its invoice"
 REPLENISHMENT = "QuickBooks payment is for a prepaid replenishment invoice"
+LOCKED = "QuickBooks payment waits for a locked invoice"
 TOTAL = "Invoice total differs in QuickBooks"
+
+
+def test_payment_of_an_invoice_that_stays_locked_is_told_after_an_hour(world) -> None:
+    invoice = world.exported(10_000)
+    world.pay((invoice, "100.00"))
+    with world.owner.begin() as somebody:
+        somebody.execute(sa.text("SELECT FROM invoices FOR UPDATE"))
+        assert world.receive().waiting == 1
+        assert world.titles() == []
+        world.later(timedelta(minutes=61))
+        assert world.receive().waiting == 1
+    assert world.titles() == [LOCKED]
+
+    assert world.receive().rows_written == 1
+    assert world.rows(invoice) == [10_000]
+    assert world.titles() == []
 
 
 @pytest.mark.parametrize("edition", ["community", "enterprise"])
