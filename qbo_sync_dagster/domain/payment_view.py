@@ -16,7 +16,10 @@ from qbo_sync_dagster.domain.money import format_minor
 
 @dataclass(frozen=True, slots=True)
 class PaymentView:
-    """A payment as QuickBooks shows it: minor units; `lines` by QuickBooks invoice id."""
+    """A payment as QuickBooks shows it: minor units; `lines` by QuickBooks invoice id.
+
+    What was agreed on names the payment's own invoice even where nothing of it went there.
+    """
 
     state: str
     customer_id: str
@@ -69,13 +72,18 @@ def payment_differences(
             format_minor(shown.lines.get(invoice, 0)),
         )
         for invoice in sorted({*agreed.lines, *shown.lines})
-        if agreed.lines.get(invoice, 0) != shown.lines.get(invoice, 0)
+        if not _as_agreed(agreed.lines.get(invoice), shown.lines.get(invoice, 0))
     ]
 
 
 def reduction(agreed: PaymentView, shown: PaymentView) -> int:
     """What is missing of the payment in QuickBooks, in minor units; never negative."""
     return max(0, agreed.total_minor - shown.total_minor)
+
+
+def _as_agreed(agreed: int | None, shown: int) -> bool:
+    # More of it on its own invoice is what a bookkeeper does with a rest that was unapplied.
+    return shown == 0 if agreed is None else shown >= agreed
 
 
 def _is_reduced_by_refund(agreed: PaymentView, shown: PaymentView, refunded_minor: int) -> bool:

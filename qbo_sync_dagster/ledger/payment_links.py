@@ -1,0 +1,137 @@
+"""Payment links: this AlgaPSA payment row is that QuickBooks payment.
+
+Pushed ones were made by us from AlgaPSA's row; matched and paired ones were entered on both sides.
+A QuickBooks payment may answer to one row per invoice that it pays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from qbo_sync_dagster.ledger.errors import DoubleLinkError
+from qbo_sync_dagster.ledger.tables import links
+
+PUSHED_ORIGINS = ("exported", "adopted")
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentLink:
+    """A link of a payment row. `invoice_id` is AlgaPSA's.
+
+    Of a pushed payment `snapshot` and `shown` are views; of a matched one the snapshot holds the
+    amounts of both sides at the time of the match.
+    """
+
+    link_id: int
+    algapsa_id: str
+    quickbooks_id: str
+    invoice_id: str | None
+    generation: int
+    state: str
+    origin: str
+    snapshot: dict[str, Any] | None
+    shown: dict[str, Any] | None
+    sync_token: int | None
+    drift: dict[str, Any] | None
+
+    @property
+    def is_pushed(self) -> bool:
+        """Whether we made the QuickBooks payment."""
+        return self.origin in PUSHED_ORIGINS
+
+
+@dataclass(frozen=True, slots=True)
+class NewPaymentLink:
+    """A payment link to make."""
+
+    algapsa_id: str
+    quickbooks_id: str
+    invoice_id: str
+    origin: str
+    snapshot: dict[str, Any]
+    sync_token: int | None = None
+    generation: int = 1
+
+
+def add(connection: sa.Connection, realm: str, new: Sequence[NewPaymentLink]) -> None:
+    """Make links. Raises DoubleLinkError if a row, or the payment on that invoice, has one."""
+    rows = [
+        {name: getattr(link, name) for name in NewPaymentLink.__slots__}
+        | {"realm": realm, "kind": "payment", "shown": link.snapshot}
+        for link in new
+    ]
+    if not rows:
+        return
+    try:
+        connection.execute(sa.insert(links), rows)
+    except IntegrityError as error:
+        raise DoubleLinkError(
+            "One of these payments is linked already, to another payment or on the same invoice."
+        ) from error
+
+
+def of_rows(connection: sa.Connection, realm: str, row_ids: Collection[str]) -> list[PaymentLink]:
+    """The links of these AlgaPSA payment rows that still stand, accepted losses included."""
+    return _links(
+        connection,
+        realm,
+        _any(links.c.algapsa_id, row_ids),
+        links.c.state.in_(["live", "accepted"]),
+    )
+
+
+def of_payments(
+    connection: sa.Connection, realm: str, payment_ids: Collection[str]
+) -> list[PaymentLink]:
+    """The live links of these QuickBooks payments."""
+    return _links(
+        connection, realm, _any(links.c.quickbooks_id, payment_ids), links.c.state == "live"
+    )
+
+
+def of_invoices(
+    connection: sa.Connection, realm: str, invoice_ids: Collection[str]
+) -> list[PaymentLink]:
+    """The live payment links on these AlgaPSA invoices."""
+    return _links(connection, realm, _any(links.c.invoice_id, invoice_ids), links.c.state == "live")
+
+
+def moved(connection: sa.Connection, realm: str) -> list[PaymentLink]:
+    """Pushed payments that no longer look as agreed, or did not when they were last judged."""
+    return _links(
+        connection,
+        realm,
+        links.c.state == "live",
+        links.c.origin.in_(PUSHED_ORIGINS),
+        sa.or_(links.c.shown.is_distinct_from(links.c.snapshot), links.c.drift.is_not(None)),
+    )
+
+
+def closed_generation(connection: sa.Connection, realm: str, row_id: str) -> int:
+    """The highest generation among the row's closed links; 0 if it never had one."""
+    highest: int = connection.execute(
+        sa.select(sa.func.coalesce(sa.func.max(links.c.generation), 0)).where(
+            links.c.realm == realm, links.c.kind == "payment", links.c.algapsa_id == row_id
+        )
+    ).scalar_one()
+    return highest
+
+
+def _links(
+    connection: sa.Connection, realm: str, *where: sa.ColumnElement[bool]
+) -> list[PaymentLink]:
+    rows = connection.execute(
+        sa.select(*[links.c[name] for name in PaymentLink.__slots__])
+        .where(links.c.realm == realm, links.c.kind == "payment", *where)
+        .order_by(links.c.link_id)
+    )
+    return [PaymentLink(*row) for row in rows]
+
+
+def _any(column: sa.Column[Any], ids: Collection[str]) -> sa.ColumnElement[bool]:
+    return column == sa.any_(sa.literal(sorted(set(ids)), sa.ARRAY(sa.Text)))
