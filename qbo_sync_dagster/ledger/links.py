@@ -68,7 +68,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class PaidInvoice:
-    """An invoice's link as payments see it; `is_read` once somebody has read its object."""
+    """An invoice's link as payments see it.
+
+    `is_read` once its object was read and the payments from before the link were paired.
+    """
 
     quickbooks_id: str
     algapsa_id: str
@@ -79,7 +82,10 @@ class PaidInvoice:
 
 @dataclass(frozen=True, slots=True)
 class NewLink:
-    """A link to make. Without `shown`, QuickBooks shows the snapshot."""
+    """A link to make. Without `shown`, QuickBooks shows the snapshot.
+
+    `invoice_id` is the AlgaPSA invoice of a payment: one cheque may pay several.
+    """
 
     kind: str
     algapsa_id: str
@@ -93,6 +99,7 @@ class NewLink:
     generation: int = 1
     difference_minor: int = 0
     accepted_minor: int = 0
+    invoice_id: str | None = None
 
 
 def add(connection: sa.Connection, realm: str, new: Sequence[NewLink]) -> None:
@@ -114,6 +121,9 @@ def add(connection: sa.Connection, realm: str, new: Sequence[NewLink]) -> None:
             "generation": link.generation,
             "difference_minor": link.difference_minor,
             "accepted_minor": link.accepted_minor,
+            "invoice_id": link.invoice_id,
+            # What we just created there has no payments from before.
+            "payments_paired": link.origin == "exported" and link.snapshot is not None,
         }
         for link in new
     ]
@@ -160,7 +170,7 @@ def paid_invoices(
     """The live links of these QuickBooks invoices, by QuickBooks id."""
     columns = [links.c[name] for name in PaidInvoice.__slots__ if name != "is_read"]
     rows = connection.execute(
-        sa.select(*columns, links.c.snapshot.is_not(None)).where(
+        sa.select(*columns, links.c.snapshot.is_not(None) & links.c.payments_paired).where(
             links.c.realm == realm,
             links.c.kind == "invoice",
             links.c.state == "live",
@@ -293,6 +303,30 @@ def incomplete(connection: sa.Connection, realm: str) -> list[Link]:
         )
     )
     return [Link(*row) for row in rows]
+
+
+def unpaired(connection: sa.Connection, realm: str, limit: int = 500) -> list[Link]:
+    """Live invoice links that were read, and whose earlier payments nobody has paired yet."""
+    rows = connection.execute(
+        sa.select(*_columns())
+        .where(
+            links.c.realm == realm,
+            links.c.kind == "invoice",
+            links.c.state == "live",
+            links.c.snapshot.is_not(None),
+            ~links.c.payments_paired,
+        )
+        .order_by(links.c.link_id)
+        .limit(limit)
+    )
+    return [Link(*row) for row in rows]
+
+
+def mark_paired(connection: sa.Connection, link_ids: Collection[int]) -> None:
+    """Note that the payments from before these links were paired, or listed for staff."""
+    connection.execute(
+        sa.update(links).where(links.c.link_id.in_(list(link_ids))).values(payments_paired=True)
+    )
 
 
 def with_open_difference(connection: sa.Connection, realm: str) -> list[Link]:
