@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -134,6 +134,16 @@ class AlgaPsa:
         """What is left of the credit of each credit note."""
         with self._source.snapshot() as snapshot:
             return movements.note_credits(snapshot)
+
+    def invoices_with_own_payments(self, dated_from: date, created_from: datetime) -> list[str]:
+        """Ids of invoices with a payment of AlgaPSA's own, dated or created from then on."""
+        with self._source.snapshot() as snapshot:
+            return movements.invoices_with_own_payments(snapshot, dated_from, created_from)
+
+    def invoices_of_payments(self, payment_ids: Collection[str]) -> dict[str, str]:
+        """The invoice id of each payment row, without rows that are gone."""
+        with self._source.snapshot() as snapshot:
+            return movements.invoices_of(snapshot, payment_ids)
 
     def standing_payments(
         self, realm: str, payment_ids: Collection[str]

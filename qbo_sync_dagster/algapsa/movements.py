@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from datetime import date, datetime
 
 from qbo_sync_dagster.algapsa.sql import METADATA_KEY, Snapshot, book_date
 from qbo_sync_dagster.domain.algapsa_payments import (
@@ -61,6 +62,18 @@ _NOTES = """
     WHERE c.tenant = :tenant AND note.invoice_type = 'credit_note' AND note.status <> 'cancelled'
     GROUP BY note.invoice_id, note.invoice_number, note.currency_code
 """
+_OWN = f"""
+    SELECT DISTINCT p.invoice_id::text FROM invoice_payments p
+    WHERE p.tenant = :tenant AND {_KEY} IS NULL
+        AND p.payment_method IS DISTINCT FROM 'quickbooks'
+        AND ({book_date("COALESCE(p.payment_date, p.created_at)")} >= :dated_from
+            OR p.created_at >= :created_from)
+    ORDER BY 1
+"""
+_INVOICES_OF = """
+    SELECT payment_id::text, invoice_id::text FROM invoice_payments
+    WHERE tenant = :tenant AND payment_id = ANY(CAST(:ids AS uuid[]))
+"""
 _STANDING = f"""
     SELECT {_KEY}->>'payment', p.invoice_id::text, sum(p.amount)::bigint FROM invoice_payments p
     WHERE p.tenant = :tenant AND p.payment_method = 'quickbooks'
@@ -101,6 +114,19 @@ def standing_nets(
     for payment_id, invoice_id, minor in snapshot.fetch(_STANDING, realm=realm, payments=wanted):
         found[payment_id][invoice_id] = minor
     return dict(found)
+
+
+def invoices_with_own_payments(
+    snapshot: Snapshot, dated_from: date, created_from: datetime
+) -> list[str]:
+    """Invoices that AlgaPSA itself recorded a payment on, dated or created from then on."""
+    rows = snapshot.fetch(_OWN, dated_from=dated_from, created_from=created_from)
+    return [row[0] for row in rows]
+
+
+def invoices_of(snapshot: Snapshot, payment_ids: Collection[str]) -> dict[str, str]:
+    """The invoice of each payment row, without rows that are gone."""
+    return {row[0]: row[1] for row in snapshot.fetch_by_ids(_INVOICES_OF, payment_ids)}
 
 
 def _key(realm: str | None, payment_id: str | None, version: str | None) -> PaymentKey | None:
