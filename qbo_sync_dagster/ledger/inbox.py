@@ -173,6 +173,18 @@ def unsettled(
     )
 
 
+def unsettled_ids(connection: sa.Connection, realm: str, entity: str) -> set[str]:
+    """The objects of an entity with a received or parked change."""
+    rows = connection.execute(
+        sa.select(inbound_changes.c.object_id).where(
+            inbound_changes.c.realm == realm,
+            inbound_changes.c.entity == entity,
+            inbound_changes.c.state.in_(UNSETTLED),
+        )
+    )
+    return set(rows.scalars())
+
+
 def newest(
     connection: sa.Connection, realm: str, entity: str, object_ids: Collection[str]
 ) -> dict[str, Change]:
