@@ -48,8 +48,13 @@ def drift_exception(
         what_happened=f"Invoice {agreed.number} {told}",
         references=_references(invoice_id, quickbooks_id, agreed.number),
         amounts={"exported total": agreed.total_minor, "QuickBooks total": shown.total_minor},
-        version="|".join(f"{item.field}={item.shown}" for item in found),
+        version=drift_version(found),
     )
+
+
+def drift_version(found: Sequence[FieldDifference]) -> str:
+    """What an exception about drift judges: the fields that differ, as QuickBooks shows them."""
+    return "|".join(f"{item.field}={item.shown}" for item in found)
 
 
 def changed_in_algapsa(

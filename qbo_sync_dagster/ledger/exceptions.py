@@ -117,6 +117,35 @@ def listed(
     return [StoredException(*row) for row in connection.execute(query.order_by(*order))]
 
 
+def get(connection: sa.Connection, number: int) -> StoredException | None:
+    """The exception of this number, open or closed."""
+    columns = [exceptions.c[name] for name in StoredException.__slots__]
+    query = sa.select(*columns).where(exceptions.c.number == number)
+    row = connection.execute(query).one_or_none()
+    return StoredException(*row) if row else None
+
+
+def recently_closed(connection: sa.Connection, realm: str, limit: int) -> list[StoredException]:
+    """The exceptions of a company that were closed last, newest first."""
+    rows = connection.execute(
+        sa.select(*[exceptions.c[name] for name in StoredException.__slots__])
+        .where(exceptions.c.realm == realm, exceptions.c.state != "open")
+        .order_by(exceptions.c.closed_at.desc(), exceptions.c.number.desc())
+        .limit(limit)
+    )
+    return [StoredException(*row) for row in rows]
+
+
+def close(connection: sa.Connection, number: int, state: str, by: str, reason: str) -> bool:
+    """Close an open exception as staff decided; False if somebody closed it before."""
+    result = connection.execute(
+        sa.update(exceptions)
+        .where(exceptions.c.number == number, exceptions.c.state == "open")
+        .values(state=state, closed_at=sa.text("ledger_now()"), closed_by=by, close_reason=reason)
+    )
+    return bool(result.rowcount)
+
+
 def dismissed_versions(
     connection: sa.Connection, realm: str, kinds: Collection[ExceptionKind]
 ) -> set[tuple[str, str, str]]:

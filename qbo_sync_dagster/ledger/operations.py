@@ -80,7 +80,7 @@ def queue(connection: sa.Connection, realm: str, new: Sequence[NewOperation]) ->
 def open_ones(
     connection: sa.Connection,
     realm: str,
-    kind: str | None = None,
+    kind: str | Collection[str] | None = None,
     *,
     reason_code: str | None = None,
     after: int = 0,
@@ -95,20 +95,23 @@ def open_ones(
         operations.c.operation_id > after,
     ]
     if kind is not None:
-        where.append(operations.c.kind == kind)
+        where.append(_of_kind(kind))
     if reason_code is not None:
         where.append(operations.c.reason_code == reason_code)
     return _operations(connection, realm, *where, limit=limit)
 
 
 def with_open_ones(
-    connection: sa.Connection, realm: str, kind: str, record_ids: Collection[str]
+    connection: sa.Connection,
+    realm: str,
+    kind: str | Collection[str],
+    record_ids: Collection[str],
 ) -> set[str]:
-    """Those of the records that have an open operation of the kind."""
+    """Those of the records that have an open operation of the kind, or of one of the kinds."""
     rows = connection.execute(
         sa.select(operations.c.record_id).where(
             operations.c.realm == realm,
-            operations.c.kind == kind,
+            _of_kind(kind),
             operations.c.state.in_(OPEN_OPERATION_STATES),
             operations.c.record_id == sa.any_(sa.literal(list(record_ids), sa.ARRAY(sa.Text))),
         )
@@ -116,12 +119,14 @@ def with_open_ones(
     return set(rows.scalars())
 
 
-def of_record(connection: sa.Connection, realm: str, kind: str, record_id: str) -> list[Operation]:
-    """The open operation of one record, if there is one."""
+def of_record(
+    connection: sa.Connection, realm: str, kind: str | Collection[str], record_id: str
+) -> list[Operation]:
+    """The open operations of one record: one of each kind at most."""
     return _operations(
         connection,
         realm,
-        operations.c.kind == kind,
+        _of_kind(kind),
         operations.c.record_id == record_id,
         operations.c.state.in_(OPEN_OPERATION_STATES),
     )
@@ -139,7 +144,7 @@ def due(
     return _operations(
         connection,
         realm,
-        operations.c.kind.in_(list(kinds)),
+        _of_kind(kinds),
         operations.c.state == "queued",
         operations.c.operation_id > after,
         sa.or_(
@@ -192,6 +197,12 @@ def being_posted(
     return set(rows.scalars())
 
 
+def _of_kind(kind: str | Collection[str]) -> sa.ColumnElement[bool]:
+    if isinstance(kind, str):
+        return operations.c.kind == kind
+    return operations.c.kind.in_(list(kind))
+
+
 def _lock(connection: sa.Connection, where: sa.ColumnElement[bool]) -> None:
     connection.execute(
         sa.select(operations.c.operation_id)
@@ -217,7 +228,7 @@ def change(
     more_faults: int = 0,
     fingerprint: str | None = None,
 ) -> None:
-    """Move operations to a state, with why, in words and as a code."""
+    """Move open operations to a state, with why, in words and as a code."""
     values = {
         "state": state,
         "reason": reason,
@@ -232,11 +243,31 @@ def change(
     connection.execute(
         sa.update(operations)
         .where(
-            operations.c.operation_id
-            == sa.any_(sa.literal(list(operation_ids), sa.ARRAY(sa.BigInteger)))
+            operations.c.operation_id == _any_id(operation_ids),
+            # Staff may have withdrawn it since it was read: what is closed stays closed.
+            operations.c.state.in_(OPEN_OPERATION_STATES),
         )
         .values(values)
     )
+
+
+def of_records(
+    connection: sa.Connection, realm: str, records: Mapping[str, str], *, lock: bool = False
+) -> list[Operation]:
+    """The open operations of these kinds, each on the record given for it.
+
+    With `lock` nobody else moves them until the transaction ends.
+    """
+    if not records:
+        return []
+    where = sa.and_(
+        operations.c.realm == realm,
+        sa.tuple_(operations.c.kind, operations.c.record_id).in_(list(records.items())),
+        operations.c.state.in_(OPEN_OPERATION_STATES),
+    )
+    if lock:
+        _lock(connection, where)
+    return _operations(connection, realm, where)
 
 
 def revive(connection: sa.Connection, operation_ids: Collection[int]) -> None:
@@ -246,6 +277,16 @@ def revive(connection: sa.Connection, operation_ids: Collection[int]) -> None:
         sa.update(operations)
         .where(operations.c.operation_id == _any_id(operation_ids))
         .values(faults=0)
+    )
+
+
+def redetail(connection: sa.Connection, operation_id: int, detail: Mapping[str, Any]) -> None:
+    """Queue a waiting operation again with what staff decided about it."""
+    revive(connection, [operation_id])
+    connection.execute(
+        sa.update(operations)
+        .where(operations.c.operation_id == operation_id)
+        .values(detail=dict(detail))
     )
 
 

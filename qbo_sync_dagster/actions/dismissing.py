@@ -1,0 +1,41 @@
+"""Dismiss: staff judged the record as it is now, and it is neither raised nor sent again so."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.actions.cases import Case, Choice, decide, settle
+from qbo_sync_dagster.domain.catalogue import Action
+from qbo_sync_dagster.domain.concerned_operations import concerned_operations
+from qbo_sync_dagster.ledger import operations
+
+
+def dismiss(ledger: sa.Engine, choice: Choice) -> str:
+    """Dismiss an exception for the version it judges; says what follows.
+
+    Its operation is withdrawn and no longer counts as pending. The same is raised again once the
+    record changes. Raises ActionRefusedError.
+    """
+    return decide(ledger, choice, Action.DISMISS, _dismiss)
+
+
+def _dismiss(connection: sa.Connection, case: Case) -> str:
+    withdrawn = _withdraw(connection, case)
+    settle(connection, case, how="dismissed", state="dismissed", after=case.exception.version)
+    told = " Nothing of it is sent any more." if withdrawn else ""
+    return (
+        f'Exception {case.exception.number} ("{case.exception.title}") is dismissed for the record '
+        f"as it is now.{told} It comes back if the record changes."
+    )
+
+
+def _withdraw(connection: sa.Connection, case: Case) -> bool:
+    """Withdraw what waits; what is being sent at this moment is settled by the cycle first."""
+    records = concerned_operations(case.exception.kind, case.exception.record)
+    waiting = [
+        operation.operation_id
+        for operation in operations.of_records(connection, case.realm, records, lock=True)
+        if operation.state != "posting"
+    ]
+    operations.change(connection, waiting, "cancelled", reason=f"dismissed: {case.reason}")
+    return bool(waiting)

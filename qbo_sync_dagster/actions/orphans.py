@@ -1,0 +1,90 @@
+"""Orphans: something was sent to QuickBooks, and only a person can tell whether it arrived."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.actions.cases import Case, Choice, decide, one_of, settle
+from qbo_sync_dagster.actions.errors import ActionRefusedError
+from qbo_sync_dagster.actions.values import read_quickbooks_id
+from qbo_sync_dagster.domain.catalogue import Action
+from qbo_sync_dagster.domain.concerned_operations import concerned_operations
+from qbo_sync_dagster.domain.operation_kinds import LINKED_AS
+from qbo_sync_dagster.ledger import links, operations
+from qbo_sync_dagster.ledger.errors import DoubleLinkError
+from qbo_sync_dagster.ledger.operations import Operation
+from qbo_sync_dagster.sync.adoption import ORPHAN
+
+
+def adopt(ledger: sa.Engine, choice: Choice, quickbooks_id: str = "") -> str:
+    """Link the object that staff found; without an id the only candidate of the exception.
+
+    The next cycle reads the object and compares it. Raises ActionRefusedError.
+    """
+
+    def act(connection: sa.Connection, case: Case) -> str:
+        return _adopt(connection, case, quickbooks_id)
+
+    return decide(ledger, choice, Action.ADOPT, act)
+
+
+def send_again(ledger: sa.Engine, choice: Choice) -> str:
+    """Have it sent once more, since staff found nothing of it. Raises ActionRefusedError."""
+    return decide(ledger, choice, Action.SEND_AGAIN, _send_again)
+
+
+def _adopt(connection: sa.Connection, case: Case, quickbooks_id: str) -> str:
+    operation = _orphan(connection, case)
+    candidates = [
+        record["id"] for record in case.exception.records if record["side"] == "quickbooks"
+    ]
+    named = one_of(candidates, quickbooks_id, "QuickBooks object")
+    object_id = read_quickbooks_id(named, "QuickBooks id")
+    new = links.NewLink(
+        LINKED_AS[operation.kind],
+        operation.record_id,
+        object_id,
+        "adopted",
+        generation=operation.generation,
+    )
+    operations.change(connection, [operation.operation_id], "done", reason="adopted by staff")
+    try:
+        links.add(connection, case.realm, [new])
+    except DoubleLinkError as error:
+        raise ActionRefusedError(
+            f"{operation.label}, or the QuickBooks object {object_id}, is linked already. Nothing "
+            "was changed."
+        ) from error
+    settle(connection, case, how=f"adopted QuickBooks object {object_id}", after=object_id)
+    return (
+        f"{operation.label} is linked to QuickBooks object {object_id}. The next cycle reads it "
+        "and compares the two."
+    )
+
+
+def _send_again(connection: sa.Connection, case: Case) -> str:
+    operation = _orphan(connection, case)
+    # Another attempt has another request id: under the old one QuickBooks might repeat an answer.
+    operations.change(
+        connection,
+        [operation.operation_id],
+        "queued",
+        reason="sent again by staff",
+        more_attempts=1,
+    )
+    settle(connection, case, how="sent again", after=operation.label)
+    return f"{operation.label} is sent again by the cycle that was just asked for."
+
+
+def _orphan(connection: sa.Connection, case: Case) -> Operation:
+    records = concerned_operations(case.exception.kind, case.exception.record)
+    held = [
+        operation
+        for operation in operations.of_records(connection, case.realm, records, lock=True)
+        if operation.reason_code == ORPHAN and operation.kind in LINKED_AS
+    ]
+    if not held:
+        raise ActionRefusedError(
+            "What was sent is settled by now. The next cycle closes the exception."
+        )
+    return held[0]

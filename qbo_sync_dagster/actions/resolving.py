@@ -1,0 +1,65 @@
+"""Settling an exception by its number: the one place that Dagster's job and the commands call.
+
+What belongs here: which function serves which action. What does not: what an action does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from qbo_sync_dagster.actions.accepting import accept
+from qbo_sync_dagster.actions.cases import Choice, open_case
+from qbo_sync_dagster.actions.dismissing import dismiss
+from qbo_sync_dagster.actions.errors import ActionRefusedError
+from qbo_sync_dagster.actions.linking_cases import link_client, link_invoice
+from qbo_sync_dagster.actions.orphans import adopt, send_again
+from qbo_sync_dagster.actions.re_dating import re_date
+from qbo_sync_dagster.actions.re_exporting import re_export, void_in_quickbooks
+from qbo_sync_dagster.actions.retrying import retry
+from qbo_sync_dagster.domain.catalogue import Action
+from qbo_sync_dagster.sync.engine import SyncEngine
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """An action on an exception, as somebody asked for it.
+
+    `target` names the other record where the action needs one, such as a QuickBooks id.
+    """
+
+    action: Action
+    choice: Choice
+    target: str = ""
+
+
+def resolve(engine: SyncEngine, wanted: Resolution) -> str:
+    """Carry out the action; says in a sentence or two what follows.
+
+    Raises ActionRefusedError (LinkFileError among them) and AlgaPsaError; then nothing changed.
+    """
+    with engine.ledger.connect() as connection:
+        open_case(connection, wanted.choice, wanted.action)
+    if wanted.action is Action.RECONNECT:
+        raise ActionRefusedError(_RECONNECT)
+    return _SERVED[wanted.action](engine, wanted)
+
+
+# A token typed into a form would be stored in clear with the run.
+_RECONNECT = (
+    "A company is reconnected on the command line: `qbo-sync connect`. The exception closes by "
+    "itself with the next cycle."
+)
+
+_SERVED: Mapping[Action, Callable[[SyncEngine, Resolution], str]] = {
+    Action.DISMISS: lambda engine, wanted: dismiss(engine.ledger, wanted.choice),
+    Action.RETRY: lambda engine, wanted: retry(engine.ledger, wanted.choice),
+    Action.ACCEPT: lambda engine, wanted: accept(engine.ledger, wanted.choice),
+    Action.RE_EXPORT: lambda engine, wanted: re_export(engine.ledger, wanted.choice),
+    Action.VOID: lambda engine, wanted: void_in_quickbooks(engine.ledger, wanted.choice),
+    Action.RE_DATE: lambda engine, wanted: re_date(engine.ledger, wanted.choice),
+    Action.ADOPT: lambda engine, wanted: adopt(engine.ledger, wanted.choice, wanted.target),
+    Action.SEND_AGAIN: lambda engine, wanted: send_again(engine.ledger, wanted.choice),
+    Action.LINK_CLIENT: lambda engine, wanted: link_client(engine, wanted.choice, wanted.target),
+    Action.LINK_INVOICE: lambda engine, wanted: link_invoice(engine, wanted.choice, wanted.target),
+}
