@@ -14,11 +14,11 @@ from qbo_sync_dagster.actions.errors import ActionRefusedError, LinkFileError
 from qbo_sync_dagster.actions.values import read_algapsa_id, read_label, read_quickbooks_id
 
 HEADER = ("kind", "algapsa_id", "quickbooks_id")
-KINDS = ("client", "service", "tax_region", "payment_term", "invoice")
+KINDS = ("client", "service", "tax_region", "payment_term", "invoice", "credit_memo")
 # Two clients on one customer, or two invoices on one invoice, would count one sale twice.
-ONE_TO_ONE = frozenset({"client", "invoice"})
+ONE_TO_ONE = frozenset({"client", "invoice", "credit_memo"})
 
-_WITH_UUIDS = frozenset({"client", "service", "invoice"})
+_WITH_UUIDS = frozenset({"client", "service", "invoice", "credit_memo"})
 _LONGEST_CODE = 100
 
 

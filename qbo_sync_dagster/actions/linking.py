@@ -23,10 +23,15 @@ from qbo_sync_dagster.ledger.links import Link
 from qbo_sync_dagster.sync.engine import SyncEngine
 
 # An invoice linked to another object would be exported or paid twice; the rest may be corrected.
-REPLACEABLE = frozenset(KINDS) - {"invoice"}
+REPLACEABLE = frozenset(KINDS) - {"invoice", "credit_memo"}
+_DOCUMENTS = ("invoice", "credit_memo")
 _LINKS_A_STATEMENT = 500
 # The operation that would create what a link of this kind names.
-_CREATED_BY = {"client": "create_customer", "invoice": "export_invoice"}
+_CREATED_BY = {
+    "client": "create_customer",
+    "invoice": "export_invoice",
+    "credit_memo": "export_credit_memo",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +159,13 @@ def _known_records(gateway: AlgaPsa, rows: Sequence[LinkRow]) -> Mapping[str, Co
         known["tax_region"] = {region.region_code for region in gateway.tax_regions()}
     if "invoice" in kinds:
         known["invoice"] = gateway.existing([r.algapsa_id for r in rows if r.kind == "invoice"])
+    if "credit_memo" in kinds:
+        ids = [row.algapsa_id for row in rows if row.kind == "credit_memo"]
+        known["credit_memo"] = {
+            header.invoice_id
+            for header in gateway.document_headers(ids)
+            if header.invoice_type == "credit_note"
+        }
     return known
 
 
@@ -161,7 +173,7 @@ def _homeless(
     connection: sa.Connection, company: Connection, rows: Sequence[LinkRow]
 ) -> Iterator[str]:
     """Invoices that belong to another company of the tenant: each has exactly one home."""
-    invoices = [row for row in rows if row.kind == "invoice"]
+    invoices = [row for row in rows if row.kind in _DOCUMENTS]
     homes = links.homes(connection, company.tenant, [row.algapsa_id for row in invoices])
     for row in invoices:
         home = homes.get(row.algapsa_id, company.realm)
@@ -196,7 +208,7 @@ def _commit(connection: sa.Connection, company: Connection, judged: _Judgement) 
             shown=None,
             sync_token=None,
         )
-    invoices = {row.algapsa_id for row in judged.added if row.kind == "invoice"}
+    invoices = {row.algapsa_id for row in judged.added if row.kind in _DOCUMENTS}
     if links.set_home(connection, company.tenant, realm, invoices) != invoices:
         raise ActionRefusedError(
             "Another company took one of these invoices meanwhile. Nothing was linked; import the "

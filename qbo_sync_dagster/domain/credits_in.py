@@ -8,12 +8,13 @@ payment waits. Credit memos that are not linked are QuickBooks' own and come in 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from types import MappingProxyType
 
 from qbo_sync_dagster.domain.algapsa_payments import CreditApplication
+from qbo_sync_dagster.domain.credits import CreditParts
 
 CREDIT_NOTE = "credit_note"
 # Combinations grow fast, and no bookkeeper uses one credit in more parts on one invoice.
@@ -153,6 +154,41 @@ def _disputes(uses: Sequence[CreditUse], free: Sequence[CreditApplication]) -> I
         if note_id in by_note:
             of_note = tuple(use for use in uses if note_id in use.from_notes)
             yield Dispute(note_id, of_note, tuple(by_note[note_id]))
+
+
+def carried(use: CreditUse, parts: Sequence[CreditParts]) -> tuple[CreditUse, tuple[int, ...]]:
+    """What is left of a payment beside the applications it stands for.
+
+    With the positions of those parts that it lacks.
+    One that was paired before its memo was linked takes from an invoice alone.
+    """
+    on_invoices, from_notes = Counter(use.on_invoices), Counter(use.from_notes)
+    lost = []
+    for position, each in enumerate(parts):
+        takes_note = each.note_id in use.from_notes
+        if on_invoices[each.invoice_id] < each.minor or (
+            takes_note and from_notes[each.note_id] < each.minor
+        ):
+            lost.append(position)
+            continue
+        on_invoices[each.invoice_id] -= each.minor
+        from_notes[each.note_id] -= each.minor if takes_note else 0
+    return CreditUse(use.payment_id, +on_invoices, +from_notes), tuple(lost)
+
+
+def without_accepted(use: CreditUse, note_ids: Collection[str]) -> CreditUse:
+    """What is left of a payment once staff accepted that it used these notes its own way.
+
+    Where it pays several invoices, those first in order of their ids are what the credit settled.
+    """
+    on_invoices = Counter(use.on_invoices)
+    accepted = sum(minor for note, minor in use.from_notes.items() if note in note_ids)
+    for invoice_id in sorted(on_invoices):
+        taken = min(accepted, on_invoices[invoice_id])
+        on_invoices[invoice_id] -= taken
+        accepted -= taken
+    others = {note: minor for note, minor in use.from_notes.items() if note not in note_ids}
+    return CreditUse(use.payment_id, +on_invoices, others)
 
 
 @dataclass(frozen=True, slots=True)

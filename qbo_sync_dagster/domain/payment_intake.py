@@ -19,7 +19,8 @@ from qbo_sync_dagster.domain.payment_wanted import PaymentEnd, WantedLine, Wante
 class InboundPayment:
     """A payment as QuickBooks holds it.
 
-    `invoice_lines` are (QuickBooks invoice id, minor), `credit_lines` (credit memo id, minor).
+    `invoice_lines` are (QuickBooks invoice id, minor), `credit_lines` (credit memo id, minor);
+    `markers` are those of ours that its private note carries.
     """
 
     payment_id: str
@@ -32,6 +33,7 @@ class InboundPayment:
     is_credit: bool = False
     gone: PaymentEnd | None = None
     credit_lines: tuple[tuple[str, int], ...] = ()
+    markers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,11 @@ from qbo_sync_dagster.domain.payment_intake import InboundPayment, KnownRecords,
 from qbo_sync_dagster.domain.payment_order import application_order
 from qbo_sync_dagster.domain.payment_standing import PaymentDecisions
 from qbo_sync_dagster.domain.payment_wanted import PaymentEnd, WantedPayment
+from qbo_sync_dagster.domain.sync_marker import markers_in
 from qbo_sync_dagster.ledger import inbox, links
 from qbo_sync_dagster.quickbooks.objects import Payment, parse_payment
 from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.credits_in import read_credits
 from qbo_sync_dagster.sync.unsettled import unsettled_pages
 
 
@@ -72,13 +74,18 @@ def load_payments(ctx: CycleContext) -> Intake:
         found = _load_links(connection, ctx.realm, invoice_ids)
         numbers = _numbers(connection, ctx.realm, invoice_ids - set(found.invoices))
     ours = ctx.algapsa.numbers_in_use(numbers.values())
+    invoices = {quickbooks_id: link.algapsa_id for quickbooks_id, link in found.invoices.items()}
+    credit = read_credits(ctx, [payment for _, payment in read], invoices)
     known = KnownRecords(
-        {quickbooks_id: link.algapsa_id for quickbooks_id, link in found.invoices.items()},
+        invoices,
         found.customers,
         {invoice for invoice, number in numbers.items() if number in ours},
+        credit.verdicts,
     )
     standing = ctx.algapsa.standing_payments(ctx.realm, [payment.payment_id for _, payment in read])
-    due, foreign, absurd = _recognised(ctx.realm, read, known, standing, found)
+    due, foreign, absurd = _recognised(
+        ctx.realm, read, known, standing, found, credit.with_counterpart
+    )
     return Intake(_ordered(due, standing), tuple(foreign), (*unreadable, *absurd), numbers)
 
 
@@ -137,6 +144,8 @@ def inbound_payment(change: inbox.Change, today: date) -> InboundPayment:
         invoice_lines=tuple((invoice, to_minor(it)) for invoice, it in payment.invoice_lines),
         is_credit=payment.total == 0 and bool(payment.credit_lines),
         gone=_end(payment),
+        credit_lines=tuple((memo, to_minor(it)) for memo, it in payment.credit_lines),
+        markers=markers_in(payment.private_note),
     )
 
 
@@ -168,9 +177,11 @@ def _recognised(
     known: KnownRecords,
     standing: Mapping[str, Mapping[str, int]],
     found: _Links,
+    with_counterpart: Collection[str],
 ) -> tuple[list[DuePayment], list[inbox.Change], list[tuple[inbox.Change, str]]]:
     gone = {payment.payment_id for _, payment in read if payment.gone}
     answered = {own for quickbooks_id, own in found.payments.items() if quickbooks_id not in gone}
+    answered |= set(with_counterpart)
     due, foreign, absurd = [], [], []
     for change, payment in read:
         own = found.payments.get(payment.payment_id)

@@ -95,7 +95,8 @@ def test_one_bad_line_leaves_nothing_linked_and_every_fault_is_named_with_its_li
     )
 
     assert problems(office, text) == (
-        "Line 3: 'vendor' is no kind of link: client, service, tax_region, payment_term, invoice.",
+        "Line 3: 'vendor' is no kind of link: client, service, tax_region, payment_term, invoice, "
+        "credit_memo.",
         "Line 5: the client 'Quarry Lane' is not an AlgaPSA id. It looks like "
         "3f2b8c1e-0d4a-4c57-9a68-1b2c3d4e5f60.",
         "Line 7: its number of columns is 2 instead of 3: kind, algapsa_id, quickbooks_id.",
