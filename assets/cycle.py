@@ -116,6 +116,7 @@ def sync_cycle_assets(
     context: dg.AssetExecutionContext, sync_engine: SyncEngineResource
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Run the cycle of the partition's company and show each stage as it ends."""
+    from qbo_sync_dagster.notifications.announcing import announce  # noqa: PLC0415 - heavy
     from qbo_sync_dagster.sync.cycle import run_cycle  # noqa: PLC0415 - heavy
 
     with sync_engine.engine() as engine:
@@ -132,11 +133,15 @@ def sync_cycle_assets(
         with closing(cast("Generator[StageOutcome | CycleEnd]", cycle)) as stages:
             for yielded in stages:
                 if isinstance(yielded, CycleEnd):
+                    end = yielded
                     yield from _checks(engine, company, yielded)
-                    _raise_if_bad(yielded)
-                    context.log.info(yielded.sentence)
                 else:
                     yield _materialized(engine, company, yielded)
+        if end.outcome is not Outcome.SKIPPED:
+            # The lease is given back by now: a slow service must not keep it.
+            announce(engine.ledger, engine.cipher, company.realm)
+        _raise_if_bad(end)
+        context.log.info(end.sentence)
 
 
 def trigger(tags: Mapping[str, str]) -> str:

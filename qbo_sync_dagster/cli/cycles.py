@@ -12,6 +12,7 @@ from qbo_sync_dagster.cli.opening import opened_engine, opened_ledger
 from qbo_sync_dagster.cli.output import JsonFlag, answer, answer_json, complain, remark, working
 from qbo_sync_dagster.cli.parameters import Company
 from qbo_sync_dagster.ledger import connections
+from qbo_sync_dagster.notifications.announcing import announce
 from qbo_sync_dagster.sync.cycle import last_end, run_cycle
 from qbo_sync_dagster.sync.engine import SyncEngine
 from qbo_sync_dagster.sync.outcome import CycleEnd, Outcome, StageOutcome
@@ -58,7 +59,10 @@ def run_shown(engine: SyncEngine, realm: str, company_name: str) -> CycleEnd:
     """Run a cycle and name each stage on standard error as it ends."""
     remark(f"Cycle of {company_name}")
     with working("Talking to both sides ..."):
-        return last_end(_each_named(run_cycle(engine, realm, trigger=TRIGGER)))
+        end = last_end(_each_named(run_cycle(engine, realm, trigger=TRIGGER)))
+    if end.outcome is not Outcome.SKIPPED:
+        announce(engine.ledger, engine.cipher, realm)
+    return end
 
 
 def _each_named(events: Iterable[StageOutcome | CycleEnd]) -> Iterator[StageOutcome | CycleEnd]:

@@ -16,6 +16,7 @@ from qbo_sync_dagster.cli import (
     health,
     links,
     maintenance,
+    notifications,
     sandbox,
 )
 from qbo_sync_dagster.cli.demo import command as demo
@@ -32,6 +33,7 @@ connections.app.command()(consent.reconnect)
 app.add_typer(connections.app)
 app.add_typer(links.app)
 app.command()(configuration.configure)
+app.add_typer(notifications.app)
 app.command()(cycles.cycle)
 app.command("sync-now")(cycles.sync_now)
 app.command()(health.health)

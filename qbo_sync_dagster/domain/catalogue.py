@@ -38,6 +38,7 @@ class ExceptionKind(StrEnum):
     CONNECTION_FAILED = "connection_failed"
     CONNECTION_EXPIRES = "connection_expires"
     ALGAPSA_NOT_READY = "algapsa_not_ready"
+    NOTIFICATION_FAILED = "notification_failed"
     EXPORT_NOT_READY = "export_not_ready"
     EXPORT_FAILING = "export_failing"
     ALREADY_IN_QUICKBOOKS = "already_in_quickbooks"
@@ -107,6 +108,12 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
         "Do what the message says; `qbo-sync doctor` checks again at once. The next cycle goes on "
         "where this one stopped.",
         (Action.RETRY,),
+    ),
+    ExceptionKind.NOTIFICATION_FAILED: CatalogueEntry(
+        "Notifications don't arrive",
+        "Check the target's address; `qbo-sync notifications test REALM` sends a message. What was "
+        "refused is sent with the next cycle, and this closes by itself once it arrives.",
+        (Action.DISMISS,),
     ),
     ExceptionKind.EXPORT_NOT_READY: CatalogueEntry(
         "Scheduled accounting export failed validation",

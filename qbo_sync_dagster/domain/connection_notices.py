@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from math import ceil
 
@@ -60,6 +61,22 @@ def connection_expires(
         # A dismissal holds for its band only: the nearer one is told again.
         version=f"{expires_at:%Y-%m-%d}:{min(bands)}",
         title_values={"days": str(days)},
+    )
+
+
+def notification_failed(realm: str, targets: Mapping[str, bool]) -> ExceptionRecord:
+    """The exception of targets that messages did not reach; True where one may have arrived."""
+    told = [
+        f"{name} gave no answer in time; the message may have arrived and is not sent again."
+        if in_doubt
+        else f"{name} did not take a message."
+        for name, in_doubt in sorted(targets.items())
+    ]
+    return ExceptionRecord(
+        kind=ExceptionKind.NOTIFICATION_FAILED,
+        record=f"notifications:{realm}",
+        what_happened=" ".join(told),
+        version=",".join(sorted(targets)),
     )
 
 

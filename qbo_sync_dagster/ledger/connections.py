@@ -142,6 +142,14 @@ def update(connection: sa.Connection, realm: str, **values: object) -> None:
     connection.execute(sa.update(connections).where(connections.c.realm == realm).values(**values))
 
 
+def notification_targets(connection: sa.Connection, realm: str) -> bytes | None:
+    """Where notices of a company go, encrypted; None without targets."""
+    stored: bytes | None = connection.execute(
+        sa.select(connections.c.notification_targets).where(connections.c.realm == realm)
+    ).scalar_one()
+    return stored
+
+
 def forget(connection: sa.Connection, realm: str) -> None:
     """Delete a company with all that belongs to it but the homes of the documents sent there.
 
