@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import simplejson
 import sqlalchemy as sa
@@ -16,19 +17,29 @@ import sqlalchemy as sa
 _SESSION_OPTIONS = "-c idle_in_transaction_session_timeout=30000 -c timezone=UTC"
 
 
-def create_ledger_engine(url: str, *, pool_size: int = 5) -> sa.Engine:
-    """An engine on the ledger database at `url`, UTC sessions, pre-pinged."""
+def create_ledger_engine(
+    url: str,
+    *,
+    pool_size: int = 5,
+    poolclass: type[sa.Pool] | None = None,
+    session_options: str = "",
+) -> sa.Engine:
+    """An engine on the ledger database at `url`, UTC sessions, pre-pinged.
+
+    `session_options` are PostgreSQL's, in the form `-c name=value`, and win over ours.
+    """
     parsed = sa.make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg2")
     given = parsed.query.get("options", "")
-    options = " ".join([_SESSION_OPTIONS, given if isinstance(given, str) else " ".join(given)])
-    parsed = parsed.set(query={**parsed.query, "options": options.strip()})
+    options = [_SESSION_OPTIONS, *([given] if isinstance(given, str) else given), session_options]
+    parsed = parsed.set(query={**parsed.query, "options": " ".join(options).strip()})
+    pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 10, "pool_pre_ping": True}
+    if poolclass is not None:
+        pool = {"poolclass": poolclass, "pool_reset_on_return": None}
     return sa.create_engine(
         parsed,
-        pool_size=pool_size,
-        max_overflow=10,
-        pool_pre_ping=True,
+        **pool,
         # A failed statement is logged: without the customer's data that it carried.
         hide_parameters=True,
         # Payloads are kept as QuickBooks sent them: an amount through a float could lose a cent.
