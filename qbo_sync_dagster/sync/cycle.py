@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 import sqlalchemy as sa
 
 from qbo_sync_dagster.algapsa.errors import AlgaPsaError
-from qbo_sync_dagster.algapsa.gateway import AlgaPsa
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.connection_notices import (
     connection_expires,
@@ -23,7 +22,6 @@ from qbo_sync_dagster.domain.connection_notices import (
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.ledger import connections, cycles, exceptions, leases, postings, tokens
 from qbo_sync_dagster.ledger.errors import LeaseLostError
-from qbo_sync_dagster.quickbooks.client import QuickBooksClient
 from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError, QuickBooksError
 from qbo_sync_dagster.quickbooks.oauth import APP_REFUSED
 from qbo_sync_dagster.sync.context import CycleContext, Tally
@@ -62,6 +60,7 @@ from qbo_sync_dagster.sync.summary import summarize
 from qbo_sync_dagster.sync.total_differences import accept_small_differences
 
 _LOG = logging.getLogger(__name__)
+_CLOSED_SHOWN = 10
 
 
 def run_cycle(
@@ -143,19 +142,13 @@ class _Cycle:
             cycle_id=self._row.cycle_id,
             started_at=self._row.started_at,
             started_monotonic=started,
-            quickbooks=QuickBooksClient(
-                engine.config.quickbooks,
-                engine.tokens,
+            quickbooks=engine.open_quickbooks(
                 lease.realm,
-                http=engine.http,
-                pace=engine.pacer(lease.realm),
-                clock=engine.monotonic,
-                sleep=engine.sleep,
                 before_call=lambda _: leases.renew(engine.ledger, lease),
                 meter=self._tally.count_call,
                 wait_budget=self._may_wait,
             ),
-            algapsa=AlgaPsa(engine.algapsa, company.tenant, company.time_zone),
+            algapsa=engine.open_algapsa(company),
             tally=self._tally,
         )
         self._outcome = Outcome.SUCCEEDED
@@ -312,7 +305,10 @@ class _Cycle:
             [ExceptionKind.CONNECTION_EXPIRES], warning, "The authorization was renewed or is over."
         )
         with self._ctx.reading() as connection:
-            return SyncExceptions(tuple(exceptions.listed(connection, company.realm)))
+            return SyncExceptions(
+                tuple(exceptions.listed(connection, company.realm)),
+                tuple(exceptions.recently_closed(connection, company.realm, _CLOSED_SHOWN)),
+            )
 
     def _tell(
         self, kinds: list[ExceptionKind], record: ExceptionRecord | None, resolved: str

@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
+from qbo_sync_dagster.algapsa.gateway import AlgaPsa
 from qbo_sync_dagster.ledger import tokens as token_vault
+from qbo_sync_dagster.ledger.connections import Connection
 from qbo_sync_dagster.ledger.engine import LedgerClock, create_ledger_engine
 from qbo_sync_dagster.ledger.errors import UnknownRealmError
+from qbo_sync_dagster.quickbooks.client import QuickBooksClient
 from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError
 from qbo_sync_dagster.quickbooks.oauth import StoredTokens, TokenSource
 from qbo_sync_dagster.quickbooks.pace import INTUIT_LIMITS, Limit, Pacer
@@ -122,6 +126,23 @@ class SyncEngine:
         if realm not in self._pacers:
             self._pacers[realm] = Pacer(self.monotonic, self.sleep, self._limits)
         return self._pacers[realm]
+
+    def open_quickbooks(self, realm: str, **hooks: Any) -> QuickBooksClient:  # noqa: ANN401
+        """The company at QuickBooks, at its own pace; `hooks` as the client takes them."""
+        return QuickBooksClient(
+            self.config.quickbooks,
+            self.tokens,
+            realm,
+            http=self.http,
+            pace=self.pacer(realm),
+            clock=self.monotonic,
+            sleep=self.sleep,
+            **hooks,
+        )
+
+    def open_algapsa(self, company: Connection) -> AlgaPsa:
+        """The company's tenant in AlgaPSA."""
+        return AlgaPsa(self.algapsa, company.tenant, company.time_zone)
 
     def close(self) -> None:
         """Give connections back."""
