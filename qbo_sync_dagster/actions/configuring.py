@@ -9,11 +9,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from qbo_sync_dagster.actions.choices import (
+    ACCOUNT,
+    CLASS,
+    DEPARTMENT,
+    ITEM,
+    TAX_CODE,
+    TERM,
+    CompanyLists,
+    pick,
+)
 from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.actions.values import (
     read_date,
     read_label,
-    read_quickbooks_id,
     read_switch,
     read_time_zone,
 )
@@ -24,38 +33,38 @@ from qbo_sync_dagster.ledger.connections import Connection
 _MOST_ACCEPTED_CENTS = 100
 _LONGEST_ASSIGNEE = 100
 _NOTHING = frozenset({"", "none"})
+_Lists = CompanyLists | None
 
 Value = str | int | bool | date | None
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting: its name for people, the ledger column, how it is read, what it does."""
+    """A setting: its name for people, the ledger column, how it is read, what it does.
+
+    With a `subject` it is picked by name from the company's own list of those.
+    """
 
     name: str
     column: str
     read: Callable[[str], Value]
     effect: str
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SettingChange:
-    """A setting that now holds something else."""
+    """A setting that now holds something else; `*_shown` as people read it, names beside ids."""
 
     name: str
     before: Value
     after: Value
+    before_shown: Value
+    after_shown: Value
 
 
 def _switch(name: str) -> Callable[[str], bool]:
     return lambda text: read_switch(text, name)
-
-
-def _optional_id(name: str) -> Callable[[str], str | None]:
-    def read(text: str) -> str | None:
-        return None if text.strip().lower() in _NOTHING else read_quickbooks_id(text, name)
-
-    return read
 
 
 def _cents(text: str) -> int:
@@ -91,8 +100,9 @@ SETTINGS: Mapping[str, Setting] = {
         Setting(
             "default-item",
             "default_item",
-            _optional_id("default-item"),
-            "QuickBooks id of the item for charges without a service.",
+            str.strip,
+            "The item for charges without a service.",
+            ITEM,
         ),
         Setting(
             "customer-creation",
@@ -103,20 +113,37 @@ SETTINGS: Mapping[str, Setting] = {
         Setting(
             "deposit-account",
             "deposit_account",
-            _optional_id("deposit-account"),
-            "QuickBooks id of the account for payments sent there; none: Undeposited Funds.",
+            str.strip,
+            "The account for payments sent to QuickBooks; none: Undeposited Funds.",
+            ACCOUNT,
         ),
         Setting(
             "class",
             "default_class",
-            _optional_id("class"),
-            "QuickBooks id of the class on exported documents.",
+            str.strip,
+            "The class on exported documents.",
+            CLASS,
         ),
         Setting(
             "department",
             "default_department",
-            _optional_id("department"),
-            "QuickBooks id of the department (location) on exported documents.",
+            str.strip,
+            "The department (location) on exported documents.",
+            DEPARTMENT,
+        ),
+        Setting(
+            "default-tax-code",
+            "default_tax_code",
+            str.strip,
+            "The tax code for tax regions without a link.",
+            TAX_CODE,
+        ),
+        Setting(
+            "default-term",
+            "default_term",
+            str.strip,
+            "The payment term for AlgaPSA's terms without a link.",
+            TERM,
         ),
         Setting(
             "go-live",
@@ -153,16 +180,26 @@ SETTINGS: Mapping[str, Setting] = {
 
 
 def configure(
-    ledger: sa.Engine, company: str, wanted: Mapping[str, str]
+    ledger: sa.Engine,
+    company: str,
+    wanted: Mapping[str, str],
+    lists: Callable[[str], CompanyLists] | None = None,
 ) -> tuple[SettingChange, ...]:
     """Change settings of a company (its key or realm id), all or none; returns what changed.
 
-    Raises UnknownRealmError, and ActionRefusedError for a setting or value that does not hold.
+    `lists` gives the company's own lists by realm; they are asked only for what is picked from
+    them. Raises UnknownRealmError, QuickBooksError if they can't be asked, and ActionRefusedError
+    for a setting or value that does not hold.
     """
-    values = {setting: setting.read(text) for setting, text in _settings(wanted)}
+    pairs = _settings(wanted)
+    with ledger.connect() as connection:
+        realm = connections.get(connection, company).realm
+    needed = any(setting.subject and not _is_nothing(text) for setting, text in pairs)
+    offered = lists(realm) if lists is not None and needed else None
+    values = {setting: _read(setting, text, offered) for setting, text in pairs}
     with ledger.begin() as connection:
-        standing = connections.get(connection, company)
-        changes = _changes(standing, values)
+        standing = connections.locked(connection, realm)
+        changes = _changes(standing, values, offered)
         if any(change.name == "default-company" for change in changes):
             _withdraw_default(connection, standing)
         _store(connection, standing.realm, changes)
@@ -191,9 +228,37 @@ def _settings(wanted: Mapping[str, str]) -> list[tuple[Setting, str]]:
     return [(SETTINGS[name], text) for name, text in wanted.items()]
 
 
-def _changes(standing: Connection, values: Mapping[Setting, Value]) -> tuple[SettingChange, ...]:
+def _is_nothing(text: str) -> bool:
+    return text.strip().lower() in _NOTHING
+
+
+def _read(setting: Setting, text: str, lists: _Lists) -> Value:
+    if setting.subject is None:
+        return setting.read(text)
+    if _is_nothing(text):
+        return None
+    if lists is None:
+        raise ActionRefusedError(f"{setting.name} is chosen in QuickBooks, which was not asked.")
+    return pick(lists.choices(setting.subject), text, setting.subject).id
+
+
+def _changes(
+    standing: Connection, values: Mapping[Setting, Value], lists: _Lists
+) -> tuple[SettingChange, ...]:
     pairs = ((setting, getattr(standing, setting.column), new) for setting, new in values.items())
-    return tuple(SettingChange(s.name, before, new) for s, before, new in pairs if before != new)
+    return tuple(
+        SettingChange(s.name, before, new, shown(s, before, lists), shown(s, new, lists))
+        for s, before, new in pairs
+        if before != new
+    )
+
+
+def shown(setting: Setting, value: Value, lists: _Lists) -> Value:
+    """The value as people read it: `Checking (id 35)` where the list has it."""
+    if setting.subject is None or value is None or lists is None:
+        return value
+    names = [each.name for each in lists.choices(setting.subject) if each.id == value]
+    return f"{names[0]} (id {value})" if names else f"id {value}, which is not there any more"
 
 
 def _withdraw_default(connection: sa.Connection, new: Connection) -> None:
@@ -209,7 +274,7 @@ def _store(connection: sa.Connection, realm: str, changes: tuple[SettingChange, 
         return
     columns: dict[str, Any] = {SETTINGS[change.name].column: change.after for change in changes}
     connections.update(connection, realm, **columns)
-    effects = [_effect(change.name, change.before, change.after) for change in changes]
+    effects = [_effect(each.name, each.before_shown, each.after_shown) for each in changes]
     audit.append(connection, realm, effects)
 
 

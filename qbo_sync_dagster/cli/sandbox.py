@@ -65,6 +65,8 @@ def _settings(sandbox: SandboxProcess) -> dict[str, str]:
         "QBO_ENVIRONMENT": "sandbox",
         "QBO_API_BASE_URL": sandbox.api_base,
         "QBO_OAUTH_TOKEN_URL": sandbox.token_url,
+        "QBO_OAUTH_AUTHORIZE_URL": sandbox.control.authorize_url,
+        "QBO_OAUTH_REVOKE_URL": sandbox.control.revoke_url,
         "QBO_CLIENT_ID": CLIENT_ID,
         "QBO_CLIENT_SECRET": CLIENT_SECRET,
         "QBO_REFRESH_TOKEN": sandbox.control.refresh_token(first),

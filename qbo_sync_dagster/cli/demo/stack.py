@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from qbo_sync_dagster.actions.choices import company_lists
 from qbo_sync_dagster.actions.configuring import configure
 from qbo_sync_dagster.actions.connecting import CompanyToConnect, connect_company
 from qbo_sync_dagster.actions.link_file import write_link_file
@@ -50,6 +51,8 @@ class DemoStack:
             "QBO_CLIENT_SECRET": self.config.quickbooks.client_secret,
             "QBO_API_BASE_URL": self.config.quickbooks.api_base_url,
             "QBO_OAUTH_TOKEN_URL": self.config.quickbooks.token_url,
+            "QBO_OAUTH_AUTHORIZE_URL": self.config.quickbooks.authorize_url,
+            "QBO_OAUTH_REVOKE_URL": self.config.quickbooks.revoke_url,
             "QBO_ENVIRONMENT": "sandbox",
             "QBO_SYNC_SECRET_KEY": self.config.secret_key,
         }
@@ -105,6 +108,8 @@ def _config(folder: Path, urls: dict[str, str], sandbox: SandboxProcess) -> Engi
         quickbooks=QuickBooksSettings(
             api_base_url=sandbox.api_base,
             token_url=sandbox.token_url,
+            authorize_url=sandbox.control.authorize_url,
+            revoke_url=sandbox.control.revoke_url,
             client_id=CLIENT_ID,
             client_secret=CLIENT_SECRET,
         ),
@@ -115,7 +120,12 @@ def _connect(engine: SyncEngine, world: DemoWorld) -> None:
     for company in sorted(world.companies, key=lambda each: not each.is_default):
         connect_company(engine.ledger, engine.cipher, _to_connect(world, company))
         import_links(engine, company.realm, write_link_file(company.links))
-        configure(engine.ledger, company.realm, {"default-item": company.default_item})
+        configure(
+            engine.ledger,
+            company.realm,
+            {"default-item": company.default_item},
+            lambda realm: company_lists(engine, realm),
+        )
     [second] = [each for each in world.companies if not each.is_default]
     with engine.ledger.begin() as connection:
         links.set_home(connection, world.tenant, second.realm, world.pending_homes)
