@@ -101,6 +101,16 @@ class DocumentHeader:
     mapped_realm: str | None = None
 
     @property
+    def is_credit_note(self) -> bool:
+        """Whether it is a credit note, which QuickBooks knows as another sort of object."""
+        return self.invoice_type == "credit_note" or self.total_minor < 0
+
+    @property
+    def exported_minor(self) -> int:
+        """Its total as QuickBooks is to show it: that of a credit note is positive there."""
+        return -self.total_minor if self.is_credit_note else self.total_minor
+
+    @property
     def balance_minor(self) -> int:
         """What the client still owes on it, in minor units; negative when overpaid."""
         return self.total_minor - self.credit_applied_minor - self.paid_minor

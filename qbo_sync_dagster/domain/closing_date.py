@@ -6,6 +6,7 @@ from datetime import date
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_kinds import kind_of
 from qbo_sync_dagster.domain.eligibility import invoice_reference
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.money import format_minor
@@ -23,7 +24,8 @@ def closed_period(header: DocumentHeader, closing_date: date | None) -> Exceptio
         kind=ExceptionKind.CLOSED_PERIOD,
         record=f"invoice:{header.invoice_id}",
         what_happened=(
-            f"Invoice {header.number} of {format_minor(header.total_minor)} {header.currency} is "
+            f"{kind_of(header).noun} {header.number} of {format_minor(header.exported_minor)} "
+            f"{header.currency} is "
             f"dated {header.invoice_date}, in a period that QuickBooks has closed{until}. It waits "
             "and was not sent."
         ),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_kinds import INVOICE, DocumentKind
 from qbo_sync_dagster.domain.document_view import (
     LIVE,
     DocumentView,
@@ -32,6 +33,7 @@ def drift_exception(
     agreed: DocumentView,
     shown: DocumentView,
     found: Sequence[FieldDifference],
+    document: DocumentKind = INVOICE,
 ) -> ExceptionRecord:
     """The exception for an exported document that was changed, voided or deleted in QuickBooks."""
     is_gone = shown.state != LIVE
@@ -45,8 +47,8 @@ def drift_exception(
     return ExceptionRecord(
         kind=ExceptionKind.DRIFT_GONE if is_gone else ExceptionKind.DRIFT_CHANGED,
         record=f"invoice:{invoice_id}",
-        what_happened=f"Invoice {agreed.number} {told}",
-        references=_references(invoice_id, quickbooks_id, agreed.number),
+        what_happened=f"{document.noun} {agreed.number} {told}",
+        references=_references(invoice_id, quickbooks_id, agreed.number, document),
         amounts={"exported total": agreed.total_minor, "QuickBooks total": shown.total_minor},
         version=drift_version(found),
     )
@@ -63,6 +65,7 @@ def changed_in_algapsa(
     fingerprint: str,
     shown: DocumentView,
     header: DocumentHeader | None,
+    document: DocumentKind = INVOICE,
 ) -> ExceptionRecord | None:
     """The exception for an exported document that AlgaPSA no longer shows as exported, or None."""
     kind = _kind_of_change(fingerprint, header)
@@ -76,16 +79,16 @@ def changed_in_algapsa(
         ExceptionKind.VOIDED_IN_ALGAPSA: "was voided in AlgaPSA",
         ExceptionKind.CHANGED_IN_ALGAPSA: (
             "was changed in AlgaPSA after it was exported; its total there is now "
-            + (format_minor(header.total_minor) if header else "unknown")
+            + (format_minor(header.exported_minor) if header else "unknown")
         ),
     }
     return ExceptionRecord(
         kind=kind,
         record=f"invoice:{invoice_id}",
-        what_happened=f"Invoice {number} {told[kind]}. In QuickBooks it stands at {exported}.",
-        references=_references(invoice_id, quickbooks_id, number),
+        what_happened=f"{document.noun} {number} {told[kind]}. In QuickBooks it stands at {exported}.",
+        references=_references(invoice_id, quickbooks_id, number, document),
         amounts={"QuickBooks total": shown.total_minor}
-        | ({"AlgaPSA total": header.total_minor} if header else {}),
+        | ({"AlgaPSA total": header.exported_minor} if header else {}),
         # Not the status: it moves with every payment, and the kind tells draft and void apart.
         version=header.fingerprint if header else "deleted",
     )
@@ -127,8 +130,11 @@ def _kind_of_change(fingerprint: str, header: DocumentHeader | None) -> Exceptio
     return None
 
 
-def _references(invoice_id: str, quickbooks_id: str, number: str) -> tuple[RecordReference, ...]:
+def _references(
+    invoice_id: str, quickbooks_id: str, number: str, document: DocumentKind
+) -> tuple[RecordReference, ...]:
+    label = f"{document.noun} {number}"
     return (
-        RecordReference("algapsa", "invoice", invoice_id, f"Invoice {number}"),
-        RecordReference("quickbooks", "Invoice", quickbooks_id, f"Invoice {number}"),
+        RecordReference("algapsa", "invoice", invoice_id, label),
+        RecordReference("quickbooks", document.entity, quickbooks_id, label),
     )

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_kinds import kind_of
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
 from qbo_sync_dagster.domain.money import format_minor
 
@@ -28,7 +29,6 @@ class Standing(Enum):
     ELSEWHERE = "another company's"
     NOT_FINAL = "draft"
     CANCELLED = "cancelled"
-    CREDIT_NOTE = "credit note"
     PREPAYMENT = "prepayment"
     BEFORE_GO_LIVE = "before go-live"
     FINALIZED_LATE = "dated before go-live, finalized after it"
@@ -67,8 +67,6 @@ def standing(header: DocumentHeader, scope: CompanyScope) -> Standing:
         return Standing.NOT_FINAL
     if header.status in CANCELLED_STATUSES:
         return Standing.CANCELLED
-    if header.invoice_type == "credit_note" or header.total_minor < 0:
-        return Standing.CREDIT_NOTE
     return _billed(header, scope)
 
 
@@ -107,8 +105,6 @@ def is_mapped_here(header: DocumentHeader, scope: CompanyScope) -> bool:
         and home in (None, scope.realm)
         and header.invoice_id not in scope.linked
         and header.finalized_at is not None
-        and header.invoice_type != "credit_note"
-        and header.total_minor >= 0
     )
 
 
@@ -144,17 +140,18 @@ def exceptions_of(headers: Iterable[DocumentHeader], scope: CompanyScope) -> lis
 
 def _exception(header: DocumentHeader, kind: ExceptionKind, scope: CompanyScope) -> ExceptionRecord:
     total = f"{format_minor(header.total_minor)} {header.currency}"
+    noun = kind_of(header).noun
     told = {
         ExceptionKind.PREPAYMENT: (
             f"Prepayment invoice {header.number} of {total}, dated {header.invoice_date}, is not "
             "exported, and neither are its payments."
         ),
         ExceptionKind.BEFORE_GO_LIVE: (
-            f"Invoice {header.number} of {total} is dated {header.invoice_date}, before go-live on "
+            f"{noun} {header.number} of {total} is dated {header.invoice_date}, before go-live on "
             f"{scope.go_live}, but was finalized after the company was connected."
         ),
         ExceptionKind.ALREADY_IN_QUICKBOOKS: (
-            f"AlgaPSA itself has invoice {header.number} of {total} as booked in QuickBooks"
+            f"AlgaPSA itself has {noun.lower()} {header.number} of {total} as booked in QuickBooks"
             + (f" (its id there: {header.mapped_external_id})" if header.mapped_external_id else "")
             + ". It is not created again."
         ),
@@ -171,4 +168,5 @@ def _exception(header: DocumentHeader, kind: ExceptionKind, scope: CompanyScope)
 
 def invoice_reference(header: DocumentHeader) -> RecordReference:
     """How an exception points to an AlgaPSA invoice."""
-    return RecordReference("algapsa", "invoice", header.invoice_id, f"Invoice {header.number}")
+    label = f"{kind_of(header).noun} {header.number}"
+    return RecordReference("algapsa", "invoice", header.invoice_id, label)

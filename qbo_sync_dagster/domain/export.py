@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 from qbo_sync_dagster.domain.algapsa_records import Charge, ChargeDetail, Client, Document
+from qbo_sync_dagster.domain.document_kinds import DocumentKind, kind_of
 from qbo_sync_dagster.domain.money import format_minor, has_cents, to_decimal
 
 # Intuit's limits for an invoice.
@@ -63,14 +64,18 @@ class ExportLine:
 
 @dataclass(frozen=True, slots=True)
 class ExportDocument:
-    """An invoice as it is to be created in QuickBooks."""
+    """A document as it is to be created in QuickBooks.
 
+    A credit memo has positive amounts, and neither term nor due date.
+    """
+
+    kind: DocumentKind
     invoice_id: str
     number: str
     customer_id: str
     invoice_date: date
-    due_date: date
-    term_id: str
+    due_date: date | None
+    term_id: str | None
     currency: str
     exchange_rate: Decimal | None
     email: str | None
@@ -109,21 +114,23 @@ def prepare_export(
     if problems or client is None or customer is None:
         return NotReady(tuple(problems))
     header = document.header
+    is_credit = header.is_credit_note
     rate = document.exchange_rate_basis_points
     return ExportDocument(
+        kind=kind_of(header),
         invoice_id=header.invoice_id,
         number=header.number,
         customer_id=customer,
         invoice_date=header.invoice_date,
-        due_date=header.due_date,
-        term_id=references.terms[client.payment_terms],
+        due_date=None if is_credit else header.due_date,
+        term_id=None if is_credit else references.terms[client.payment_terms],
         currency=header.currency,
         exchange_rate=Decimal(rate) / _BASIS_POINTS if rate else None,
         email=_email(client),
         department_id=references.default_department,
         note=f"PO: {document.po_number}" if document.po_number else None,
-        tax_minor=document.tax_minor,
-        total_minor=header.total_minor,
+        tax_minor=-document.tax_minor if is_credit else document.tax_minor,
+        total_minor=header.exported_minor,
         tax_is_excluded=not references.is_united_states,
         lines=tuple(_lines(document, references)),
     )
@@ -141,6 +148,8 @@ def _header_problems(document: Document) -> Iterator[str]:
             f"The number {header.number!r} does not fit: QuickBooks takes 1 to {LONGEST_NUMBER} "
             "characters."
         )
+    if header.exported_minor < 0:
+        yield "It is a credit note over a positive amount: correct it in AlgaPSA."
     if not document.charges:
         yield "It has no charges: QuickBooks needs at least one line."
     lines = sum(1 for charge in document.charges for _ in _parts(charge))
@@ -153,7 +162,7 @@ def _reference_problems(
 ) -> Iterator[str]:
     if client is None:
         yield "Its client no longer exists in AlgaPSA."
-    elif client.payment_terms not in references.terms:
+    elif not document.header.is_credit_note and client.payment_terms not in references.terms:
         yield (
             f'Payment term "{client.payment_terms}" is not linked to a QuickBooks term: link it.'
         )
@@ -245,13 +254,14 @@ def _splits(details: tuple[ChargeDetail, ...], net: int) -> bool:
 
 
 def _lines(document: Document, references: References) -> Iterator[ExportLine]:
+    is_credit = document.header.is_credit_note
     for charge in document.charges:
         for part in _parts(charge):
             item = references.items[part.service_id] if part.service_id else None
-            quantity, price = _multiplied(part)
+            quantity, price = _multiplied(part, is_credit=is_credit)
             yield ExportLine(
                 item_id=item or references.default_item or "",
-                amount=to_decimal(part.net_minor),
+                amount=to_decimal(-part.net_minor if is_credit else part.net_minor),
                 description=charge.description[:_LONGEST_DESCRIPTION],
                 quantity=quantity,
                 unit_price=price,
@@ -261,11 +271,15 @@ def _lines(document: Document, references: References) -> Iterator[ExportLine]:
             )
 
 
-def _multiplied(part: _Part) -> tuple[Decimal | None, Decimal | None]:
+def _multiplied(part: _Part, *, is_credit: bool) -> tuple[Decimal | None, Decimal | None]:
     # QuickBooks refuses a line whose quantity times price is not its amount (fault 6070).
     if part.unit_price_minor is None or part.quantity * part.unit_price_minor != part.net_minor:
         return None, None
-    return part.quantity, to_decimal(part.unit_price_minor)
+    if not is_credit:
+        return part.quantity, to_decimal(part.unit_price_minor)
+    if part.quantity < 0:
+        return -part.quantity, to_decimal(part.unit_price_minor)
+    return part.quantity, to_decimal(-part.unit_price_minor)
 
 
 def _tax_code(charge: Charge, references: References) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_kinds import BY_ENTITY, kind_of
 from qbo_sync_dagster.domain.eligibility import invoice_reference
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
 
@@ -15,7 +16,8 @@ def not_ready(header: DocumentHeader, problems: Sequence[str]) -> ExceptionRecor
     return ExceptionRecord(
         kind=ExceptionKind.EXPORT_NOT_READY,
         record=f"invoice:{header.invoice_id}",
-        what_happened=f"Invoice {header.number} is not ready for QuickBooks. " + " ".join(problems),
+        what_happened=f"{kind_of(header).noun} {header.number} is not ready for QuickBooks. "
+        + " ".join(problems),
         references=(invoice_reference(header),),
         amounts={"total": header.total_minor},
         version=header.fingerprint,
@@ -28,27 +30,29 @@ def refused(header: DocumentHeader, sentence: str, intuit_tid: str | None) -> Ex
     return ExceptionRecord(
         kind=ExceptionKind.EXPORT_FAILING,
         record=f"invoice:{header.invoice_id}",
-        what_happened=f"QuickBooks refused invoice {header.number}: {sentence}{reference}",
+        what_happened=f"QuickBooks refused {_noun(header)} {header.number}: {sentence}{reference}",
         references=(invoice_reference(header),),
         amounts={"total": header.total_minor},
         version=header.fingerprint,
     )
 
 
-def number_taken(header: DocumentHeader, quickbooks_ids: Sequence[str]) -> ExceptionRecord:
-    """The exception of a document whose number an object in QuickBooks already bears."""
+def number_taken(header: DocumentHeader, bearers: Sequence[tuple[str, str]]) -> ExceptionRecord:
+    """The exception of a document whose number objects in QuickBooks bear: (entity, id) each."""
     return ExceptionRecord(
         kind=ExceptionKind.ALREADY_IN_QUICKBOOKS,
         record=f"invoice:{header.invoice_id}",
         what_happened=(
-            f"QuickBooks already has an invoice with the number {header.number}. It was not sent "
-            "a second time."
+            f"QuickBooks already has a document with the number {header.number}. This "
+            f"{_noun(header)} was not sent."
         ),
         references=(
             invoice_reference(header),
             *(
-                RecordReference("quickbooks", "Invoice", object_id, f"Invoice {header.number}")
-                for object_id in quickbooks_ids
+                RecordReference(
+                    "quickbooks", entity, object_id, f"{BY_ENTITY[entity].noun} {header.number}"
+                )
+                for entity, object_id in bearers
             ),
         ),
         amounts={"total": header.total_minor},
@@ -85,3 +89,7 @@ def never_arrives(
         references=(RecordReference("algapsa", record_kind, record_id, label),),
         version=version,
     )
+
+
+def _noun(header: DocumentHeader) -> str:
+    return kind_of(header).noun.lower()

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_kinds import kind_of
 from qbo_sync_dagster.domain.document_view import LIVE, DocumentView
 from qbo_sync_dagster.domain.eligibility import invoice_reference
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
@@ -40,18 +41,21 @@ def total_difference(
     header: DocumentHeader, quickbooks_id: str, quickbooks_minor: int
 ) -> ExceptionRecord:
     """The exception that names both totals."""
-    ours, theirs = format_minor(header.total_minor), format_minor(quickbooks_minor)
+    noun, ours = kind_of(header).noun, format_minor(header.exported_minor)
+    theirs = format_minor(quickbooks_minor)
     return ExceptionRecord(
         kind=ExceptionKind.TOTAL_DIFFERENCE,
         record=f"invoice:{header.invoice_id}",
         what_happened=(
-            f"Invoice {header.number} is {ours} {header.currency} in AlgaPSA and {theirs} in "
+            f"{noun} {header.number} is {ours} {header.currency} in AlgaPSA and {theirs} in "
             "QuickBooks. Its payments wait until the difference is settled."
         ),
         references=(
             invoice_reference(header),
-            RecordReference("quickbooks", "Invoice", quickbooks_id, f"Invoice {header.number}"),
+            RecordReference(
+                "quickbooks", kind_of(header).entity, quickbooks_id, f"{noun} {header.number}"
+            ),
         ),
-        amounts={"AlgaPSA total": header.total_minor, "QuickBooks total": quickbooks_minor},
+        amounts={"AlgaPSA total": header.exported_minor, "QuickBooks total": quickbooks_minor},
         version=str(quickbooks_minor),
     )

@@ -17,7 +17,7 @@ _DOUBLES = sa.text(
     GROUP BY kind, algapsa_id HAVING count(*) > 1
     UNION
     SELECT kind || ' ' || quickbooks_id || ' in QuickBooks' FROM mine
-    WHERE kind IN ('client', 'invoice', 'payment')
+    WHERE kind IN ('client', 'invoice', 'credit_memo', 'payment')
     GROUP BY kind, quickbooks_id HAVING count(*) > 1
     UNION
     SELECT mine.kind || ' ' || mine.algapsa_id FROM mine
@@ -25,7 +25,7 @@ _DOUBLES = sa.text(
         AND elsewhere.realm <> :realm AND elsewhere.state = 'live'
     JOIN connections here ON here.realm = :realm
     JOIN connections there ON there.realm = elsewhere.realm AND there.tenant = here.tenant
-    WHERE mine.kind = 'invoice'
+    WHERE mine.kind IN ('invoice', 'credit_memo')
     ORDER BY 1
     """
 )

@@ -14,6 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from qbo_sync_dagster.ledger.errors import DoubleLinkError
 from qbo_sync_dagster.ledger.tables import document_homes, links
 
+# What AlgaPSA's invoices are linked as: its credit notes are invoices, too.
+DOCUMENTS = ("invoice", "credit_memo")
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -149,6 +152,14 @@ def by_algapsa_id(
     return {link.algapsa_id: link for link in _live(connection, realm, kind, "algapsa", ids)}
 
 
+def documents(
+    connection: sa.Connection, realm: str, invoice_ids: Collection[str]
+) -> dict[str, Link]:
+    """Live links of these invoices and credit notes of AlgaPSA, by its id."""
+    found = [_live(connection, realm, kind, "algapsa", invoice_ids) for kind in DOCUMENTS]
+    return {link.algapsa_id: link for links_of_kind in found for link in links_of_kind}
+
+
 def shown_payments(
     connection: sa.Connection, realm: str, quickbooks_ids: Collection[str]
 ) -> dict[str, set[str]]:
@@ -221,7 +232,7 @@ def ever_linked(
     of_state = [
         sa.select(links.c.algapsa_id).where(
             links.c.realm.in_(tenant_realms),
-            links.c.kind == "invoice",
+            links.c.kind.in_(DOCUMENTS),
             links.c.state == state,
             links.c.algapsa_id == sa.any_(sa.literal(list(invoice_ids), sa.ARRAY(sa.Text))),
         )
@@ -260,11 +271,11 @@ def show(connection: sa.Connection, seen: Collection[Shown]) -> None:
 
 
 def moved(connection: sa.Connection, realm: str) -> list[Link]:
-    """Live invoice links whose object no longer looks as agreed, or did not when last judged."""
+    """Live document links whose object no longer looks as agreed, or did not when last judged."""
     rows = connection.execute(
         sa.select(*_columns()).where(
             links.c.realm == realm,
-            links.c.kind == "invoice",
+            links.c.kind.in_(DOCUMENTS),
             links.c.state == "live",
             sa.or_(links.c.shown.is_distinct_from(links.c.snapshot), links.c.drift.is_not(None)),
         )
@@ -275,12 +286,12 @@ def moved(connection: sa.Connection, realm: str) -> list[Link]:
 def exported(
     connection: sa.Connection, realm: str, *, after: int, limit: int
 ) -> list[ExportedLink]:
-    """Live invoice links that have been agreed on, in the order they were made, `after` one."""
+    """Live document links that have been agreed on, in the order they were made, `after` one."""
     rows = connection.execute(
         sa.select(links.c.link_id, links.c.algapsa_id, links.c.fingerprint)
         .where(
             links.c.realm == realm,
-            links.c.kind == "invoice",
+            links.c.kind.in_(DOCUMENTS),
             links.c.state == "live",
             links.c.fingerprint.is_not(None),
             links.c.snapshot.is_not(None),
@@ -293,11 +304,11 @@ def exported(
 
 
 def incomplete(connection: sa.Connection, realm: str) -> list[Link]:
-    """Live invoice links whose object nobody has read yet."""
+    """Live document links whose object nobody has read yet."""
     rows = connection.execute(
         sa.select(*_columns()).where(
             links.c.realm == realm,
-            links.c.kind == "invoice",
+            links.c.kind.in_(DOCUMENTS),
             links.c.state == "live",
             links.c.snapshot.is_(None),
         )
@@ -330,11 +341,11 @@ def mark_paired(connection: sa.Connection, link_ids: Collection[int]) -> None:
 
 
 def with_open_difference(connection: sa.Connection, realm: str) -> list[Link]:
-    """Live invoice links whose two totals differ by an amount nobody has accepted."""
+    """Live document links whose two totals differ by an amount nobody has accepted."""
     rows = connection.execute(
         sa.select(*_columns()).where(
             links.c.realm == realm,
-            links.c.kind == "invoice",
+            links.c.kind.in_(DOCUMENTS),
             links.c.state == "live",
             links.c.difference_minor != links.c.accepted_minor,
         )
@@ -343,12 +354,12 @@ def with_open_difference(connection: sa.Connection, realm: str) -> list[Link]:
 
 
 def unmirrored(connection: sa.Connection, realm: str, limit: int = 1000) -> list[Link]:
-    """Live invoice links that AlgaPSA has not been told of yet."""
+    """Live document links that AlgaPSA has not been told of yet."""
     rows = connection.execute(
         sa.select(*_columns())
         .where(
             links.c.realm == realm,
-            links.c.kind == "invoice",
+            links.c.kind.in_(DOCUMENTS),
             links.c.state == "live",
             ~links.c.mirrored,
         )

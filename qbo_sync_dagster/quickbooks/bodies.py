@@ -8,21 +8,24 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from qbo_sync_dagster.domain.credits_out import ExportCredit
 from qbo_sync_dagster.domain.export import ExportDocument, ExportLine
 from qbo_sync_dagster.domain.money import to_decimal
 
 
-def invoice_body(document: ExportDocument) -> dict[str, Any]:
-    """The body that creates an invoice."""
+def document_body(document: ExportDocument) -> dict[str, Any]:
+    """The body that creates an invoice or a credit memo."""
     body: dict[str, Any] = {
         "DocNumber": document.number,
         "CustomerRef": _reference(document.customer_id),
         "TxnDate": document.invoice_date.isoformat(),
-        "DueDate": document.due_date.isoformat(),
-        "SalesTermRef": _reference(document.term_id),
         "CurrencyRef": _reference(document.currency),
         "Line": [_line(line) for line in document.lines],
     }
+    if document.due_date is not None:
+        body["DueDate"] = document.due_date.isoformat()
+    if document.term_id is not None:
+        body["SalesTermRef"] = _reference(document.term_id)
     if document.tax_minor:
         body["TxnTaxDetail"] = {"TotalTax": to_decimal(document.tax_minor)}
     if document.tax_is_excluded:
@@ -35,6 +38,27 @@ def invoice_body(document: ExportDocument) -> dict[str, Any]:
         body["DepartmentRef"] = _reference(document.department_id)
     if document.note:
         body["PrivateNote"] = document.note
+    return body
+
+
+def credit_body(credit: ExportCredit) -> dict[str, Any]:
+    """The body of the payment of nothing that applies a credit memo to an invoice."""
+    amount = to_decimal(credit.minor)
+    body: dict[str, Any] = {
+        "CustomerRef": _reference(credit.customer_id),
+        "TotalAmt": to_decimal(0),
+        "TxnDate": credit.date.isoformat(),
+        "PrivateNote": credit.marker,
+        "Line": [
+            {"Amount": amount, "LinkedTxn": [{"TxnId": txn_id, "TxnType": txn_type}]}
+            for txn_id, txn_type in (
+                (credit.invoice_id, "Invoice"),
+                (credit.memo_id, "CreditMemo"),
+            )
+        ],
+    }
+    if credit.currency:
+        body["CurrencyRef"] = _reference(credit.currency)
     return body
 
 

@@ -12,7 +12,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from qbo_sync_dagster.quickbooks.fields import Fields
 
@@ -42,6 +42,8 @@ class DocumentLine:
 class Invoice:
     """`currency` is None where the company has only its own. `balance` is what is still open."""
 
+    entity: ClassVar[str] = "Invoice"
+
     id: str
     sync_token: str
     updated_at: dt.datetime | None
@@ -70,6 +72,8 @@ class Invoice:
 class CreditMemo:
     """`remaining` is QuickBooks' own figure of the credit not yet applied."""
 
+    entity: ClassVar[str] = "CreditMemo"
+
     id: str
     sync_token: str
     updated_at: dt.datetime | None
@@ -88,6 +92,24 @@ class CreditMemo:
     @property
     def is_voided(self) -> bool:
         return is_void_mark(self.private_note, self.total)
+
+    @property
+    def balance(self) -> Decimal:
+        """What of it is still open, under the name that invoices have for it."""
+        return self.remaining
+
+    @property
+    def due_date(self) -> dt.date | None:
+        """A credit memo is never due."""
+        return None
+
+    @property
+    def linked_payment_ids(self) -> tuple[str, ...]:
+        """QuickBooks names no payments on a credit memo, however it is applied."""
+        return ()
+
+
+SalesDocument = Invoice | CreditMemo
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +205,8 @@ def parse_invoice(payload: Mapping[str, Any]) -> Invoice:
 
 def parse_credit_memo(payload: Mapping[str, Any]) -> CreditMemo:
     fields = Fields("CreditMemo", payload)
+    if "Line" not in payload:
+        raise fields.bad("Line", "is missing")
     remaining = fields.optional_amount("RemainingCredit")
     return CreditMemo(
         id=fields.identifier("Id"),
@@ -200,6 +224,11 @@ def parse_credit_memo(payload: Mapping[str, Any]) -> CreditMemo:
         class_id=fields.optional_reference("ClassRef"),
         department_id=fields.optional_reference("DepartmentRef"),
     )
+
+
+def parse_document(entity: str, payload: Mapping[str, Any]) -> SalesDocument:
+    """An invoice or a credit memo, as the entity says."""
+    return parse_credit_memo(payload) if entity == "CreditMemo" else parse_invoice(payload)
 
 
 def parse_payment(payload: Mapping[str, Any]) -> Payment:

@@ -11,9 +11,10 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
+from qbo_sync_dagster.domain.document_kinds import EXPORTS, kind_of
 from qbo_sync_dagster.domain.document_view import DocumentView, iso
 from qbo_sync_dagster.ledger import links, operations
-from qbo_sync_dagster.quickbooks.objects import Invoice
+from qbo_sync_dagster.quickbooks.objects import SalesDocument
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.document_links import FoundDocument, link_documents
 
@@ -25,38 +26,39 @@ def adopt_if_ours(
     connection: sa.Connection,
     ctx: CycleContext,
     header: DocumentHeader,
-    invoice: Invoice,
+    shown: SalesDocument,
     view: DocumentView,
 ) -> bool:
-    """Link an invoice with this document's number if it is for the same customer.
+    """Link an object with this document's number if it is of its sort and for its customer.
 
     Posting remembered or not: that is what makes a restored ledger recognise its own objects.
     """
+    if shown.entity != kind_of(header).entity:
+        return False
     customer = links.by_algapsa_id(connection, ctx.realm, "client", [header.client_id])
     if header.client_id not in customer:
         return False
     if customer[header.client_id].quickbooks_id != view.customer_id:
         return False
-    if header.invoice_id in links.by_algapsa_id(
-        connection, ctx.realm, "invoice", [header.invoice_id]
-    ):
+    if header.invoice_id in links.documents(connection, ctx.realm, [header.invoice_id]):
         return False
     if _is_in_doubt(connection, ctx, header.invoice_id):
         return False
     if not links.set_home(connection, ctx.connection.tenant, ctx.realm, [header.invoice_id]):
         return False
     expected = replace(view, number=header.number, date=iso(header.invoice_date))
-    found = FoundDocument(header, invoice, view, agreed=expected)
+    generation = _generation(connection, ctx, header.invoice_id)
+    found = FoundDocument(header, shown, view, agreed=expected, generation=generation)
     link_documents(connection, ctx, [found], origin="adopted")
     _close_operation(connection, ctx, header.invoice_id)
     return True
 
 
 def requeue_refused_numbers(connection: sa.Connection, realm: str) -> None:
-    """Look refused numbers up again: an invoice that is not ours was changed or deleted."""
+    """Look refused numbers up again: a document that is not ours was changed or deleted."""
     refused = [
         operation.operation_id
-        for operation in operations.open_ones(connection, realm, "export_invoice")
+        for operation in operations.open_ones(connection, realm, EXPORTS)
         if operation.state == "errored" and operation.reason_code == DUPLICATE_NUMBER
     ]
     # Its exception stays open until the look-up, and nothing was sent: the attempt is still unused.
@@ -73,10 +75,15 @@ def _is_in_doubt(connection: sa.Connection, ctx: CycleContext, invoice_id: str) 
     # Settling its posting has looked at this very object and decided otherwise.
     return any(
         operation.state == "posting" or operation.reason_code == ORPHAN
-        for operation in operations.of_record(connection, ctx.realm, "export_invoice", invoice_id)
+        for operation in operations.of_record(connection, ctx.realm, EXPORTS, invoice_id)
     )
 
 
+def _generation(connection: sa.Connection, ctx: CycleContext, invoice_id: str) -> int:
+    found = operations.of_record(connection, ctx.realm, EXPORTS, invoice_id)
+    return found[0].generation if found else 1
+
+
 def _close_operation(connection: sa.Connection, ctx: CycleContext, invoice_id: str) -> None:
-    for operation in operations.of_record(connection, ctx.realm, "export_invoice", invoice_id):
+    for operation in operations.of_record(connection, ctx.realm, EXPORTS, invoice_id):
         operations.change(connection, [operation.operation_id], "done", reason="adopted")

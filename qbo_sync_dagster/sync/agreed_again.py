@@ -16,7 +16,7 @@ from qbo_sync_dagster.domain.document_view import DocumentView
 from qbo_sync_dagster.domain.drift import agrees, is_changed_only
 from qbo_sync_dagster.domain.export import NotReady, prepare_export
 from qbo_sync_dagster.ledger import audit, exceptions, links
-from qbo_sync_dagster.quickbooks.bodies import invoice_body
+from qbo_sync_dagster.quickbooks.bodies import document_body
 from qbo_sync_dagster.quickbooks.wire import encode_body
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.references import load_references
@@ -64,7 +64,7 @@ def _agreeing(ctx: CycleContext, both: Iterable[links.Link]) -> Iterator[links.L
         if isinstance(wanted, NotReady):
             continue
         shown = DocumentView.from_json(link.shown or {})
-        if agrees(wanted, sent_view(encode_body(invoice_body(wanted)), shown), shown):
+        if agrees(wanted, sent_view(encode_body(document_body(wanted)), shown), shown):
             yield link
 
 

@@ -1,4 +1,4 @@
-"""Linking documents to the invoices that were created or found for them, many at once.
+"""Linking documents to the objects that were created or found for them, many at once.
 
 All of it happens in the caller's transaction, in a few statements however many there are.
 """
@@ -12,11 +12,12 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_kinds import DocumentKind, kind_of
 from qbo_sync_dagster.domain.document_view import DocumentView
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.totals import accepted_part, total_difference
 from qbo_sync_dagster.ledger import audit, exceptions, inbox, links
-from qbo_sync_dagster.quickbooks.objects import Invoice
+from qbo_sync_dagster.quickbooks.objects import SalesDocument
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.translate import version
 
@@ -31,32 +32,35 @@ EXPORT_KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class FoundDocument:
-    """A document and its invoice in QuickBooks.
+    """A document and its invoice or credit memo in QuickBooks.
 
     `agreed` is what was sent, where somebody may have edited the object before it was found; by
     default it is what QuickBooks shows.
     """
 
     header: DocumentHeader
-    invoice: Invoice
+    shown: SalesDocument
     view: DocumentView
     agreed: DocumentView | None = None
     request_id: str | None = None
     intuit_tid: str | None = None
+    generation: int = 1
 
     @property
     def difference_minor(self) -> int:
         """What QuickBooks' total exceeds AlgaPSA's by."""
-        return self.view.total_minor - self.header.total_minor
+        return self.view.total_minor - self.header.exported_minor
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadDocument:
-    """An invoice that was created but whose answer could not be read in full."""
+    """A document that was created but whose answer could not be read in full."""
 
+    kind: DocumentKind
     invoice_id: str
     quickbooks_id: str
     request_id: str
+    generation: int = 1
 
 
 def link_documents(
@@ -68,7 +72,7 @@ def link_documents(
 ) -> None:
     """Make the links of documents, compare the totals, and have their payments planned anew.
 
-    Raises DoubleLinkError if a document or its invoice is linked already.
+    Raises DoubleLinkError if a document or its object is linked already.
     """
     if not found:
         return
@@ -76,10 +80,10 @@ def link_documents(
     audit.append(connection, ctx.realm, [_effect(each, origin) for each in found])
     _resolve_export(connection, ctx, [each.header.invoice_id for each in found])
     differences = (
-        open_difference(ctx, each.header, each.invoice.id, each.view.total_minor) for each in found
+        open_difference(ctx, each.header, each.shown.id, each.view.total_minor) for each in found
     )
     exceptions.raise_all(connection, ctx.realm, [record for record in differences if record])
-    payments = [payment for each in found for payment in each.invoice.linked_payment_ids]
+    payments = [payment for each in found for payment in each.shown.linked_payment_ids]
     if payments:
         inbox.reopen(connection, ctx.realm, "Payment", payments)
 
@@ -92,14 +96,20 @@ def link_unread(
         connection,
         ctx.realm,
         [
-            links.NewLink("invoice", each.invoice_id, each.quickbooks_id, "exported")
+            links.NewLink(
+                each.kind.link_kind,
+                each.invoice_id,
+                each.quickbooks_id,
+                "exported",
+                generation=each.generation,
+            )
             for each in unread
         ],
     )
     effects = [
         audit.Effect(
             side="quickbooks",
-            effect="create invoice",
+            effect=f"create {each.kind.noun.lower()}",
             record=f"invoice:{each.invoice_id}",
             after={"quickbooks_id": each.quickbooks_id},
             request_id=each.request_id,
@@ -118,7 +128,7 @@ def _resolve_export(
         ctx.realm,
         EXPORT_KINDS,
         [f"invoice:{invoice_id}" for invoice_id in invoice_ids],
-        "The invoice is in QuickBooks.",
+        "It is in QuickBooks.",
     )
 
 
@@ -126,35 +136,37 @@ def open_difference(
     ctx: CycleContext, header: DocumentHeader, quickbooks_id: str, quickbooks_minor: int
 ) -> ExceptionRecord | None:
     """The exception for the difference of two totals; None without one, or if it is accepted."""
-    difference = quickbooks_minor - header.total_minor
+    difference = quickbooks_minor - header.exported_minor
     if not difference or accepted_part(difference, ctx.connection.accepted_cents):
         return None
     return total_difference(header, quickbooks_id, quickbooks_minor)
 
 
 def _link(ctx: CycleContext, found: FoundDocument, origin: str) -> links.NewLink:
-    shown = found.view.as_json()
+    view = found.view.as_json()
     return links.NewLink(
-        kind="invoice",
+        kind=kind_of(found.header).link_kind,
         algapsa_id=found.header.invoice_id,
-        quickbooks_id=found.invoice.id,
+        quickbooks_id=found.shown.id,
         origin=origin,
-        snapshot=found.agreed.as_json() if found.agreed else shown,
-        shown=shown,
+        snapshot=found.agreed.as_json() if found.agreed else view,
+        shown=view,
         fingerprint=found.header.fingerprint,
-        sync_token=version(found.invoice.sync_token),
-        payment_ids=found.invoice.linked_payment_ids,
+        sync_token=version(found.shown.sync_token),
+        generation=found.generation,
+        payment_ids=found.shown.linked_payment_ids,
         difference_minor=found.difference_minor,
         accepted_minor=accepted_part(found.difference_minor, ctx.connection.accepted_cents),
     )
 
 
 def _effect(found: FoundDocument, origin: str) -> audit.Effect:
+    noun = kind_of(found.header).noun.lower()
     return audit.Effect(
         side="quickbooks" if origin == "exported" else "ledger",
-        effect="create invoice" if origin == "exported" else "adopt invoice",
+        effect=f"create {noun}" if origin == "exported" else f"adopt {noun}",
         record=f"invoice:{found.header.invoice_id}",
-        after={"quickbooks_id": found.invoice.id, "document": found.view.as_json()},
+        after={"quickbooks_id": found.shown.id, "document": found.view.as_json()},
         request_id=found.request_id,
         intuit_tid=found.intuit_tid,
     )

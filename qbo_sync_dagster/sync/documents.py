@@ -13,11 +13,12 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_kinds import DOCUMENT_KINDS, INVOICE, DocumentKind
 from qbo_sync_dagster.domain.document_view import DELETED, LIVE, DocumentView
 from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.totals import corrected
 from qbo_sync_dagster.ledger import exceptions, inbox, links
-from qbo_sync_dagster.quickbooks.objects import Invoice, parse_invoice
+from qbo_sync_dagster.quickbooks.objects import SalesDocument, parse_document, parse_invoice
 from qbo_sync_dagster.sync import adoption
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.parking import Parking
@@ -92,26 +93,27 @@ def apply_documents(ctx: CycleContext, unread: Collection[str] = ()) -> Document
     `unread` are invoices whose lost payments nobody could read: their changes wait, or nobody
     would ever ask for these payments again.
     """
-    with ctx.ledger() as connection:
-        foreign = inbox.settle_all(connection, ctx.realm, "CreditMemo", "foreign")
-    total = DocumentsApplied(0, 0, foreign, 0)
-    for page in unsettled_pages(ctx, "Invoice"):
-        changes = [change for change in page if change.object_id not in unread]
-        with ctx.ledger() as connection:
-            total = total.with_more(_Batch(ctx, connection, changes).apply())
+    total = DocumentsApplied(0, 0, 0, 0)
+    for kind in DOCUMENT_KINDS:
+        for page in unsettled_pages(ctx, kind.entity):
+            waits = unread if kind is INVOICE else ()
+            changes = [change for change in page if change.object_id not in waits]
+            with ctx.ledger() as connection:
+                total = total.with_more(_Batch(ctx, connection, kind, changes).apply())
     return total
 
 
 def adopt_documents(ctx: CycleContext) -> int:
-    """Link arrived invoices that are ours; returns how many.
+    """Link arrived invoices and credit memos that are ours; returns how many.
 
     This precedes payments: on an invoice that a restored ledger does not know yet, a payment that
     stands in AlgaPSA would be taken back.
     """
     adopted = 0
-    for changes in unsettled_pages(ctx, "Invoice"):
-        with ctx.ledger() as connection:
-            adopted += _Batch(ctx, connection, changes).adopt()
+    for kind in DOCUMENT_KINDS:
+        for changes in unsettled_pages(ctx, kind.entity):
+            with ctx.ledger() as connection:
+                adopted += _Batch(ctx, connection, kind, changes).adopt()
     return adopted + adopt_renumbered(ctx)
 
 
@@ -119,13 +121,18 @@ class _Batch:
     """Some document changes, applied in one ledger transaction."""
 
     def __init__(
-        self, ctx: CycleContext, connection: sa.Connection, changes: Sequence[inbox.Change]
+        self,
+        ctx: CycleContext,
+        connection: sa.Connection,
+        kind: DocumentKind,
+        changes: Sequence[inbox.Change],
     ) -> None:
         self._ctx = ctx
+        self._kind = kind
         self._connection = connection
         self._changes = changes
         ids = {change.object_id for change in changes}
-        self._linked = links.by_quickbooks_id(connection, ctx.realm, "invoice", ids)
+        self._linked = links.by_quickbooks_id(connection, ctx.realm, kind.link_kind, ids)
         self._parking = Parking(connection, ctx)
         self._settled: dict[str, list[int]] = {"applied": [], "known": [], "foreign": []}
         self._seen: dict[int, links.Shown] = {}
@@ -142,7 +149,7 @@ class _Batch:
         links.show(self._connection, self._seen.values())
         for state, change_ids in self._settled.items():
             inbox.settle(self._connection, self._ctx.realm, change_ids, state)
-        self._parking.close([f"Invoice:{change.object_id}" for change in self._changes])
+        self._parking.close([f"{self._kind.entity}:{change.object_id}" for change in self._changes])
         if self._settled["foreign"]:
             adoption.requeue_refused_numbers(self._connection, self._ctx.realm)
         return DocumentsApplied(
@@ -162,13 +169,13 @@ class _Batch:
         ]
         ids = [change.change_id for change in adopted]
         inbox.settle(self._connection, self._ctx.realm, ids, "applied")
-        self._parking.close([f"Invoice:{change.object_id}" for change in adopted])
+        self._parking.close([f"{self._kind.entity}:{change.object_id}" for change in adopted])
         return len(adopted)
 
     def _is_adopted(self, change: inbox.Change) -> bool:
         try:
-            invoice = parse_invoice(change.payload)
-            return self._unlinked(invoice, document_view(invoice)) == "applied"
+            document = parse_document(self._kind.entity, change.payload)
+            return self._unlinked(document, document_view(document)) == "applied"
         except DomainError:
             return False  # parked with its cause when the documents are applied
 
@@ -176,11 +183,11 @@ class _Batch:
         link = self._linked.get(change.object_id)
         if change.deleted:
             return self._deleted(link)
-        invoice = parse_invoice(change.payload)
-        view = document_view(invoice)
+        document = parse_document(self._kind.entity, change.payload)
+        view = document_view(document)
         if link is None:
-            return self._unlinked(invoice, view)
-        return self._linked_change(link, change, invoice, view)
+            return self._unlinked(document, view)
+        return self._linked_change(link, change, document, view)
 
     def _deleted(self, link: links.Link | None) -> str:
         if link is None:
@@ -189,7 +196,7 @@ class _Batch:
         return "applied"
 
     def _linked_change(
-        self, link: links.Link, change: inbox.Change, invoice: Invoice, view: DocumentView
+        self, link: links.Link, change: inbox.Change, document: SalesDocument, view: DocumentView
     ) -> str:
         if link.sync_token is not None and change.version < link.sync_token:
             return "known"
@@ -197,12 +204,12 @@ class _Batch:
         if (
             link.sync_token == change.version
             and link.shown == shown.as_json()
-            and set(link.payment_ids) == set(invoice.linked_payment_ids)
+            and set(link.payment_ids) == set(document.linked_payment_ids)
         ):
             return "known"
         self._close_total_difference(link, shown)
         self._seen[link.link_id] = links.Shown(
-            link.link_id, shown.as_json(), change.version, invoice.linked_payment_ids
+            link.link_id, shown.as_json(), change.version, document.linked_payment_ids
         )
         return "applied"
 
@@ -225,16 +232,16 @@ class _Batch:
             "QuickBooks shows AlgaPSA's total now.",
         )
 
-    def _unlinked(self, invoice: Invoice, view: DocumentView) -> str:
+    def _unlinked(self, document: SalesDocument, view: DocumentView) -> str:
         header = self._unlinked_by_number.get(view.number) if view.number else None
         if header is None or view.state != LIVE:
             return "foreign"
-        adopted = adoption.adopt_if_ours(self._connection, self._ctx, header, invoice, view)
+        adopted = adoption.adopt_if_ours(self._connection, self._ctx, header, document, view)
         return "applied" if adopted else "foreign"
 
     @cached_property
     def _unlinked_by_number(self) -> Mapping[str, DocumentHeader]:
-        """AlgaPSA's exportable documents that have a number of an unlinked invoice in hand."""
+        """AlgaPSA's exportable documents that have a number of an unlinked object in hand."""
         numbers = {
             str(change.payload.get("DocNumber") or "")
             for change in self._changes

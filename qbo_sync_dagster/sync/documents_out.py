@@ -1,4 +1,4 @@
-"""Stage 5, level documents: create the queued invoices in QuickBooks, a bounded chunk at a time.
+"""Stage 5, level documents: create the queued documents in QuickBooks, a bounded chunk at a time.
 
 Each chunk reads AlgaPSA again right before it is sent: an invoice voided or reopened since it was
 queued is not exported. Its numbers are looked up before any create.
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.algapsa_records import Client, Document, DocumentHeader
 from qbo_sync_dagster.domain.closing_date import closed_period, is_closed
+from qbo_sync_dagster.domain.document_kinds import BY_ENTITY, DOCUMENT_KINDS, kind_of
 from qbo_sync_dagster.domain.document_view import LIVE
 from qbo_sync_dagster.domain.eligibility import CompanyScope, Standing, standing
 from qbo_sync_dagster.domain.errors import DomainError
@@ -23,13 +24,13 @@ from qbo_sync_dagster.domain.export import ExportDocument, NotReady, prepare_exp
 from qbo_sync_dagster.domain.export_problems import not_ready, number_taken, refused
 from qbo_sync_dagster.ledger import exceptions, links, operations, postings
 from qbo_sync_dagster.quickbooks.answers import RawObject
-from qbo_sync_dagster.quickbooks.bodies import invoice_body
+from qbo_sync_dagster.quickbooks.bodies import document_body
 from qbo_sync_dagster.quickbooks.errors import (
     ClosedPeriodError,
     DuplicateNumberError,
     FaultError,
 )
-from qbo_sync_dagster.quickbooks.objects import parse_invoice
+from qbo_sync_dagster.quickbooks.objects import parse_document
 from qbo_sync_dagster.quickbooks.wire import encode_body
 from qbo_sync_dagster.sync import adoption
 from qbo_sync_dagster.sync.context import CycleContext
@@ -96,7 +97,11 @@ class DocumentLevel:
         scope: CompanyScope,
     ) -> ExportDocument | None:
         document = documents.get(operation.record_id)
-        if document is None or standing(document.header, scope) is not Standing.TO_EXPORT:
+        if (
+            document is None
+            or standing(document.header, scope) is not Standing.TO_EXPORT
+            or kind_of(document.header).export != operation.kind
+        ):
             self._withdraw(connection, operation)
             return None
         header = self._headers[operation.record_id] = document.header
@@ -104,7 +109,7 @@ class DocumentLevel:
         if isinstance(prepared, NotReady):
             self._not_ready(connection, operation, header, prepared)
             return None
-        self._bodies[operation.record_id] = digest(encode_body(invoice_body(prepared)))
+        self._bodies[operation.record_id] = digest(encode_body(document_body(prepared)))
         if is_closed(header.invoice_date, self._closing_date):
             self._hold(connection, operation, header)
             return None
@@ -119,7 +124,7 @@ class DocumentLevel:
             self._ctx.realm,
             EXPORT_KINDS,
             [f"invoice:{operation.record_id}"],
-            "The invoice is no longer to be exported.",
+            "It is no longer to be exported.",
         )
 
     def _not_ready(
@@ -185,7 +190,7 @@ class DocumentLevel:
         header = self._headers[operation.record_id]
         if operation.attempt > 1 and len(hits) == 1 and self._adopted(connection, header, hits[0]):
             return
-        record = number_taken(header, [hit.id for hit in hits])
+        record = number_taken(header, [(hit.entity, hit.id) for hit in hits])
         self._set_aside(
             connection, operation, record, state="errored", code=adoption.DUPLICATE_NUMBER
         )
@@ -193,14 +198,15 @@ class DocumentLevel:
     def _adopted(self, connection: sa.Connection, header: DocumentHeader, hit: RawObject) -> bool:
         # An attempt was made before, so this may be its object, which came after the poll.
         try:
-            invoice = parse_invoice(hit.payload)
-            view = document_view(invoice)
+            shown = parse_document(hit.entity, hit.payload)
+            view = document_view(shown)
         except DomainError:
             return False
-        linked = links.by_quickbooks_id(connection, self._ctx.realm, "invoice", [invoice.id])
+        kind = BY_ENTITY[hit.entity].link_kind
+        linked = links.by_quickbooks_id(connection, self._ctx.realm, kind, [shown.id])
         if linked or view.state != LIVE:
             return False
-        return adoption.adopt_if_ours(connection, self._ctx, header, invoice, view)
+        return adoption.adopt_if_ours(connection, self._ctx, header, shown, view)
 
     def _outgoing(
         self, ready: Iterable[tuple[operations.Operation, ExportDocument]]
@@ -208,8 +214,8 @@ class DocumentLevel:
         return [
             Outgoing(
                 operation=operation,
-                entity="Invoice",
-                body=invoice_body(document),
+                entity=document.kind.entity,
+                body=document_body(document),
                 identity=identity(document).as_json(),
             )
             for operation, document in ready
@@ -251,12 +257,12 @@ class DocumentLevel:
         prepared = prepare_export(document, self._clients.get(header.client_id), self._references)
         if isinstance(prepared, NotReady) or is_closed(header.invoice_date, self._closing_date):
             return None
-        body = encode_body(invoice_body(prepared))
+        body = encode_body(document_body(prepared))
         self._bodies[header.invoice_id] = digest(body)
         return body
 
     def done(self, connection: sa.Connection, written: Sequence[Written]) -> None:
-        """Link the created invoices and compare their totals."""
+        """Link what was created and compare the totals."""
         told = [self._told(each) for each in written]
         found = [each for each in told if isinstance(each, FoundDocument)]
         unread = [each for each in told if isinstance(each, UnreadDocument)]
@@ -271,16 +277,25 @@ class DocumentLevel:
         if changed_at > self._ctx.started_at - _CLOCKS_DIFFER:
             with suppress(DomainError):
                 return self._found(created)
-        return UnreadDocument(created.record_id, answered.id, created.request_id)
+        kind = kind_of(self._headers[created.record_id])
+        return UnreadDocument(
+            kind,
+            created.record_id,
+            answered.id,
+            created.request_id,
+            created.operation.generation,
+        )
 
     def _found(self, created: Written) -> FoundDocument:
-        invoice = parse_invoice(created.answer.object.payload)
+        header = self._headers[created.record_id]
+        shown = parse_document(kind_of(header).entity, created.answer.object.payload)
         return FoundDocument(
-            header=self._headers[created.record_id],
-            invoice=invoice,
-            view=document_view(invoice),
+            header=header,
+            shown=shown,
+            view=document_view(shown),
             request_id=created.request_id,
             intuit_tid=created.answer.intuit_tid,
+            generation=created.operation.generation,
         )
 
     def refused(
@@ -317,13 +332,17 @@ class DocumentLevel:
 
 
 def look_up_numbers(ctx: CycleContext, numbers: Sequence[str]) -> dict[str, list[RawObject]]:
-    """The invoices that bear one of these numbers, by number in lower case."""
+    """The invoices and credit memos that bear one of these numbers, by number in lower case.
+
+    The two share one sequence of numbers.
+    """
     asked = {number.casefold(): number for number in numbers}
     hits: defaultdict[str, list[RawObject]] = defaultdict(list)
     if not asked:
         return hits
-    for item in ctx.quickbooks.query_in("Invoice", "DocNumber", sorted(asked.values())):
-        hits[str(item.payload.get("DocNumber", "")).casefold()].append(item)
+    for kind in DOCUMENT_KINDS:
+        for item in ctx.quickbooks.query_in(kind.entity, "DocNumber", sorted(asked.values())):
+            hits[str(item.payload.get("DocNumber", "")).casefold()].append(item)
     if hits.keys() <= asked.keys():
         return dict(hits)
     if len(asked) == 1:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_kinds import BY_LINK_KIND
 from qbo_sync_dagster.domain.document_view import DocumentView, FieldDifference, differences
 from qbo_sync_dagster.domain.drift import (
     DRIFT_KINDS,
@@ -43,7 +44,14 @@ def report_drift(ctx: CycleContext) -> DriftReport:
         moved = [link for link in moved if link.link_id not in agreed]
         found = {link.link_id: _differences(link, headers) for link in moved}
         raised = [
-            drift_exception(link.algapsa_id, link.quickbooks_id, _agreed(link), _shown(link), diff)
+            drift_exception(
+                link.algapsa_id,
+                link.quickbooks_id,
+                _agreed(link),
+                _shown(link),
+                diff,
+                BY_LINK_KIND[link.kind],
+            )
             for link in moved
             if (diff := found[link.link_id])
         ]
@@ -105,7 +113,7 @@ def _told(
     ctx: CycleContext, differing: Collection[str], headers: Mapping[str, DocumentHeader]
 ) -> Iterator[ExceptionRecord]:
     with ctx.reading() as connection:
-        linked = links.by_algapsa_id(connection, ctx.realm, "invoice", differing)
+        linked = links.documents(connection, ctx.realm, differing)
     for link in linked.values():
         record = changed_in_algapsa(
             link.algapsa_id,
@@ -113,6 +121,7 @@ def _told(
             link.fingerprint or "",
             _shown(link),
             headers.get(link.algapsa_id),
+            BY_LINK_KIND[link.kind],
         )
         if record:
             yield record

@@ -12,12 +12,13 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_kinds import DOCUMENT_KINDS, kind_of
 from qbo_sync_dagster.domain.document_view import LIVE
 from qbo_sync_dagster.domain.eligibility import is_mapped_here
 from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.ledger import exceptions, links
 from qbo_sync_dagster.quickbooks.answers import RawObject
-from qbo_sync_dagster.quickbooks.objects import parse_invoice
+from qbo_sync_dagster.quickbooks.objects import parse_document
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.document_links import FoundDocument, link_documents
 from qbo_sync_dagster.sync.outbound import load_scope
@@ -55,8 +56,11 @@ def _import(ctx: CycleContext, mapped: Sequence[DocumentHeader]) -> int:
         wanted = _wanted(ctx, connection, mapped)
     if not wanted:
         return 0
-    hits = ctx.quickbooks.query_in("Invoice", "Id", sorted(wanted))
-    found = [each for hit in hits if (each := _found(hit, wanted))]
+    found = []
+    for kind in DOCUMENT_KINDS:
+        named = {key: each for key, each in wanted.items() if kind_of(each) is kind}
+        hits = ctx.quickbooks.query_in(kind.entity, "Id", sorted(named)) if named else []
+        found += [each for hit in hits if (each := _found(hit, named))]
     with ctx.ledger() as connection:
         ids = [each.header.invoice_id for each in found]
         ours = links.set_home(connection, ctx.connection.tenant, ctx.realm, ids)
@@ -73,14 +77,18 @@ def _wanted(
     named = {
         str(header.mapped_external_id): header for header in mapped if is_mapped_here(header, scope)
     }
-    taken = links.by_quickbooks_id(connection, ctx.realm, "invoice", named)
+    taken = {
+        key
+        for kind in links.DOCUMENTS
+        for key in links.by_quickbooks_id(connection, ctx.realm, kind, named)
+    }
     return {key: header for key, header in named.items() if key not in taken}
 
 
 def _found(hit: RawObject, wanted: Mapping[str, DocumentHeader]) -> FoundDocument | None:
     try:
-        invoice = parse_invoice(hit.payload)
-        view = document_view(invoice)
+        shown = parse_document(hit.entity, hit.payload)
+        view = document_view(shown)
     except DomainError:
         return None
-    return FoundDocument(wanted[hit.id], invoice, view) if view.state == LIVE else None
+    return FoundDocument(wanted[hit.id], shown, view) if view.state == LIVE else None

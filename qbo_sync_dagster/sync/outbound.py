@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_kinds import EXPORTS, kind_of
 from qbo_sync_dagster.domain.eligibility import (
     STANDING_KINDS,
     CompanyScope,
@@ -16,7 +17,7 @@ from qbo_sync_dagster.domain.eligibility import (
     standing,
 )
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
-from qbo_sync_dagster.domain.operation_kinds import CREATE_CUSTOMER, EXPORT_INVOICE
+from qbo_sync_dagster.domain.operation_kinds import CREATE_CUSTOMER
 from qbo_sync_dagster.ledger import exceptions, links, operations
 from qbo_sync_dagster.sync.adoption import DUPLICATE_NUMBER, ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
@@ -83,7 +84,7 @@ def _wanted(
 
 def _queue(ctx: CycleContext, connection: sa.Connection, wanted: Sequence[DocumentHeader]) -> int:
     ids = [header.invoice_id for header in wanted]
-    queued_already = operations.with_open_ones(connection, ctx.realm, EXPORT_INVOICE, ids)
+    queued_already = operations.with_open_ones(connection, ctx.realm, EXPORTS, ids)
     new = [header for header in wanted if header.invoice_id not in queued_already]
     # The home is set in the transaction that first queues: two companies never both queue one.
     ours = links.set_home(
@@ -93,7 +94,11 @@ def _queue(ctx: CycleContext, connection: sa.Connection, wanted: Sequence[Docume
         connection,
         ctx.realm,
         [
-            operations.NewOperation(EXPORT_INVOICE, header.invoice_id, f"Invoice {header.number}")
+            operations.NewOperation(
+                kind_of(header).export,
+                header.invoice_id,
+                f"{kind_of(header).noun} {header.number}",
+            )
             for header in new
             if header.invoice_id in ours
         ],
@@ -105,9 +110,7 @@ def _cancel_outdated(ctx: CycleContext, left_alone: Collection[tuple[str, str]])
     cancelled = after = 0
     while True:
         with ctx.reading() as connection:
-            page = operations.open_ones(
-                connection, ctx.realm, EXPORT_INVOICE, after=after, limit=PAGE
-            )
+            page = operations.open_ones(connection, ctx.realm, EXPORTS, after=after, limit=PAGE)
         if not page:
             return cancelled
         after = page[-1].operation_id
@@ -145,7 +148,7 @@ def _withdraw(
         ctx.realm,
         EXPORT_KINDS,
         [f"invoice:{operation.record_id}" for operation in outdated],
-        "The invoice is linked, or no longer to be exported.",
+        "It is linked, or no longer to be exported.",
     )
 
 
@@ -227,7 +230,7 @@ def _raise_standing(
     refused = [
         f"invoice:{operation.record_id}"
         for operation in operations.open_ones(
-            connection, ctx.realm, EXPORT_INVOICE, reason_code=DUPLICATE_NUMBER
+            connection, ctx.realm, EXPORTS, reason_code=DUPLICATE_NUMBER
         )
     ]
     for kind in (*STANDING_KINDS, ExceptionKind.ALREADY_IN_QUICKBOOKS):

@@ -16,7 +16,12 @@ ENTITIES = ("Customer", "Invoice", "Payment", "CreditMemo")
 OVERLAP = timedelta(minutes=5)
 # Intuit keeps changes for 30 days; an answer near that edge may already lack some.
 OLDEST_CURSOR = timedelta(days=29)
-_KIND_OF = {"Customer": "client", "Invoice": "invoice", "Payment": "payment"}
+_KIND_OF = {
+    "Customer": "client",
+    "Invoice": "invoice",
+    "Payment": "payment",
+    "CreditMemo": "credit_memo",
+}
 
 
 @dataclass(frozen=True, slots=True)

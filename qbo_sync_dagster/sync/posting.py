@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from qbo_sync_dagster.domain.operation_kinds import (
-    CREATE_CUSTOMER,
-    EXPORT_INVOICE,
-)
+from qbo_sync_dagster.domain.document_kinds import EXPORTS
+from qbo_sync_dagster.domain.operation_kinds import CREATE_CUSTOMER
 from qbo_sync_dagster.ledger import operations, postings
 from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError, NoAnswerError
 from qbo_sync_dagster.sync.context import CycleContext
@@ -24,7 +22,7 @@ from qbo_sync_dagster.sync.sending import Outgoing, Sent, send_again, send_new
 # credit applications, payments.
 LEVELS: tuple[LevelPlan, ...] = (
     LevelPlan((CREATE_CUSTOMER,), CustomerLevel),
-    LevelPlan((EXPORT_INVOICE,), DocumentLevel, needs_reads=False),
+    LevelPlan(EXPORTS, DocumentLevel, needs_reads=False),
 )
 # Numbers of one chunk are looked up in one query; its documents are all that memory holds.
 CHUNK = 300

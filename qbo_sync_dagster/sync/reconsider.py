@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_kinds import EXPORTS
 from qbo_sync_dagster.domain.export import ExportDocument, NotReady, prepare_export
 from qbo_sync_dagster.domain.export_problems import not_ready
-from qbo_sync_dagster.domain.operation_kinds import EXPORT_INVOICE
 from qbo_sync_dagster.ledger import exceptions, operations
-from qbo_sync_dagster.quickbooks.bodies import invoice_body
+from qbo_sync_dagster.quickbooks.bodies import document_body
 from qbo_sync_dagster.quickbooks.wire import encode_body
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.digest import digest
@@ -30,9 +30,7 @@ def reconsider(ctx: CycleContext) -> None:
     reviewer: _Reviewer | None = None
     while True:
         with ctx.reading() as connection:
-            page = operations.open_ones(
-                connection, ctx.realm, EXPORT_INVOICE, after=after, limit=_CHUNK
-            )
+            page = operations.open_ones(connection, ctx.realm, EXPORTS, after=after, limit=_CHUNK)
         if not page:
             return
         after = page[-1].operation_id
@@ -78,5 +76,5 @@ class _Reviewer:
 
 
 def _differs(prepared: ExportDocument, operation: operations.Operation) -> bool:
-    body = encode_body(invoice_body(prepared))
+    body = encode_body(document_body(prepared))
     return digest(body) != operation.fingerprint

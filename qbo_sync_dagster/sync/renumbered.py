@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from itertools import chain
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
+from qbo_sync_dagster.domain.document_kinds import DOCUMENT_KINDS, DocumentKind, kind_of
 from qbo_sync_dagster.domain.document_view import LIVE, DocumentView, iso
 from qbo_sync_dagster.domain.eligibility import may_be_recognised
 from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.export import NotReady, prepare_export
 from qbo_sync_dagster.domain.identity import DocumentIdentity, find_documents
 from qbo_sync_dagster.ledger import inbox, links
-from qbo_sync_dagster.quickbooks.objects import Invoice, parse_invoice
+from qbo_sync_dagster.quickbooks.objects import SalesDocument, parse_document
 from qbo_sync_dagster.sync import adoption
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.references import load_references
@@ -29,10 +30,10 @@ from qbo_sync_dagster.sync.unsettled import unsettled_pages
 
 @dataclass(frozen=True, slots=True)
 class _Arrived:
-    """An unlinked live invoice of the inbox."""
+    """An unlinked live document of the inbox."""
 
     change_id: int
-    invoice: Invoice
+    shown: SalesDocument
     view: DocumentView
 
 
@@ -42,8 +43,12 @@ def adopt_renumbered(ctx: CycleContext) -> int:
     Those documents are gone through only if an unlinked invoice arrived, and their lines are read
     only where customer, total and date already agree.
     """
-    arrived = _without_known_numbers(ctx, {each.invoice.id: each for each in _arrived(ctx)})
-    sought = _alike(ctx, arrived.values()) if arrived else []
+    return sum(_adopt(ctx, kind) for kind in DOCUMENT_KINDS)
+
+
+def _adopt(ctx: CycleContext, kind: DocumentKind) -> int:
+    arrived = _without_known_numbers(ctx, {each.shown.id: each for each in _arrived(ctx, kind)})
+    sought = _alike(ctx, kind, arrived.values()) if arrived else []
     if not sought:
         return 0
     identities = dict(enumerate(_identities(ctx, sought)))
@@ -57,27 +62,27 @@ def adopt_renumbered(ctx: CycleContext) -> int:
                 continue
             each = arrived[findings.own[0]]
             header = headers[identities[key][0]]
-            if adoption.adopt_if_ours(connection, ctx, header, each.invoice, each.view):
+            if adoption.adopt_if_ours(connection, ctx, header, each.shown, each.view):
                 inbox.settle(connection, ctx.realm, [each.change_id], "applied")
                 adopted += 1
     return adopted
 
 
-def _arrived(ctx: CycleContext) -> Iterator[_Arrived]:
-    for changes in unsettled_pages(ctx, "Invoice"):
+def _arrived(ctx: CycleContext, kind: DocumentKind) -> Iterator[_Arrived]:
+    for changes in unsettled_pages(ctx, kind.entity):
         ids = {change.object_id for change in changes}
         with ctx.reading() as connection:
-            linked = links.paid_invoices(connection, ctx.realm, ids)
+            linked = links.by_quickbooks_id(connection, ctx.realm, kind.link_kind, ids)
         for change in changes:
             if change.deleted or change.object_id in linked:
                 continue
             try:
-                invoice = parse_invoice(change.payload)
-                view = document_view(invoice)
+                shown = parse_document(kind.entity, change.payload)
+                view = document_view(shown)
             except DomainError:
                 continue  # parked with its cause when the documents are applied
             if view.state == LIVE:
-                yield _Arrived(change.change_id, invoice, view)
+                yield _Arrived(change.change_id, shown, view)
 
 
 def _without_known_numbers(
@@ -88,7 +93,9 @@ def _without_known_numbers(
     return {key: each for key, each in arrived.items() if each.view.number not in known}
 
 
-def _alike(ctx: CycleContext, arrived: Iterable[_Arrived]) -> list[DocumentHeader]:
+def _alike(
+    ctx: CycleContext, kind: DocumentKind, arrived: Iterable[_Arrived]
+) -> list[DocumentHeader]:
     """The unlinked documents whose customer, total and date an arrived invoice has."""
     keys = {(each.view.customer_id, each.view.total_minor, each.view.date) for each in arrived}
     with ctx.reading() as connection:
@@ -97,7 +104,9 @@ def _alike(ctx: CycleContext, arrived: Iterable[_Arrived]) -> list[DocumentHeade
         header
         for header in chain.from_iterable(unlinked_headers(ctx))
         if may_be_recognised(header)
-        and (customers.get(header.client_id), header.total_minor, iso(header.invoice_date)) in keys
+        and kind_of(header) is kind
+        and (customers.get(header.client_id), header.exported_minor, iso(header.invoice_date))
+        in keys
     ]
 
 

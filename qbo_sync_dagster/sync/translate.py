@@ -12,7 +12,7 @@ from qbo_sync_dagster.domain.identity import DocumentIdentity
 from qbo_sync_dagster.domain.money import to_minor
 from qbo_sync_dagster.ledger.inbox import Delivered
 from qbo_sync_dagster.quickbooks.answers import RawObject
-from qbo_sync_dagster.quickbooks.objects import DocumentLine, Invoice
+from qbo_sync_dagster.quickbooks.objects import DocumentLine, SalesDocument
 from qbo_sync_dagster.quickbooks.wire import decode_json
 
 # A deletion has no token; it is the last version whatever came before.
@@ -41,21 +41,21 @@ def _readable(sync_token: str | None) -> int | None:
     return int(token) if token.isdecimal() and len(token) <= 18 else None
 
 
-def document_view(invoice: Invoice) -> DocumentView:
-    """The invoice in the fields that we export.
+def document_view(document: SalesDocument) -> DocumentView:
+    """An invoice or credit memo in the fields that we export.
 
     Raises MoneyError for an amount that books cannot hold.
     """
     return DocumentView(
-        state=VOIDED if invoice.is_voided else LIVE,
-        number=invoice.doc_number or "",
-        customer_id=invoice.customer_id,
-        currency=invoice.currency or "",
-        date=iso(invoice.date),
-        due_date=iso(invoice.due_date),
-        total_minor=to_minor(invoice.total),
-        tax_minor=to_minor(invoice.tax_total),
-        lines=() if invoice.is_voided else tuple(_line_view(line) for line in invoice.lines),
+        state=VOIDED if document.is_voided else LIVE,
+        number=document.doc_number or "",
+        customer_id=document.customer_id,
+        currency=document.currency or "",
+        date=iso(document.date),
+        due_date=iso(document.due_date),
+        total_minor=to_minor(document.total),
+        tax_minor=to_minor(document.tax_total),
+        lines=() if document.is_voided else tuple(_line_view(line) for line in document.lines),
     )
 
 

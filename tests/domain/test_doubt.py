@@ -103,7 +103,9 @@ def test_the_missing_item_of_a_batch_may_still_arrive() -> None:
         ),
     ],
 )
-def test_a_change_in_doubt_is_judged_by_the_object(reached, token_unchanged, since, expected):
+def test_a_change_in_doubt_is_judged_by_the_object(
+    reached: bool, token_unchanged: bool, since: float, expected: ChangeVerdict
+) -> None:
     judged = judge_change(
         reached=reached,
         token_unchanged=token_unchanged,

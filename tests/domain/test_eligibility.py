@@ -60,9 +60,9 @@ def test_a_cancelled_document_is_not_exported(header: Make, status: str) -> None
     assert standing(header(status=status), scope()) is Standing.CANCELLED
 
 
-def test_a_credit_note_is_not_exported_as_an_invoice(header: Make) -> None:
-    assert standing(header(invoice_type="credit_note"), scope()) is Standing.CREDIT_NOTE
-    assert standing(header(total_minor=-1), scope()) is Standing.CREDIT_NOTE
+def test_a_credit_note_is_exported_like_an_invoice(header: Make) -> None:
+    note = header(invoice_type="credit_note", total_minor=-500)
+    assert standing(note, scope()) is Standing.TO_EXPORT
 
 
 @pytest.mark.parametrize(
@@ -178,8 +178,7 @@ def test_a_judged_document_is_told_again_only_when_its_content_changes(header: M
         ({"mapped_by_algapsa": "quickbooks_csv"}, False),
         ({"mapped_external_id": None}, False),
         ({"finalized_at": None}, False),
-        ({"invoice_type": "credit_note"}, False),
-        ({"total_minor": -1}, False),
+        ({"invoice_type": "credit_note", "total_minor": -1}, True),
     ],
 )
 def test_a_mapping_that_names_an_invoice_of_this_company_can_become_a_link(

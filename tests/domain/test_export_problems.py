@@ -31,7 +31,7 @@ def test_a_refusal_without_a_reference_mentions_none(header: Make) -> None:
 
 
 def test_a_taken_number_points_to_the_objects_that_bear_it(header: Make) -> None:
-    record = number_taken(header(), ["145", "146"])
+    record = number_taken(header(), [("Invoice", "145"), ("CreditMemo", "146")])
 
     assert record.title == "Already in QuickBooks"
     assert [each.record_id for each in record.references if each.side == "quickbooks"] == [

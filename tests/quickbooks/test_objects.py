@@ -175,9 +175,10 @@ def test_a_line_without_a_link_is_money_on_account() -> None:
 
 
 def test_a_credit_memo_is_read_with_what_is_left_of_it() -> None:
-    read = parse_credit_memo({**HEAD, "TotalAmt": 50, "Balance": 30, "RemainingCredit": 20})
+    head = {**HEAD, "Line": []}
+    read = parse_credit_memo({**head, "TotalAmt": 50, "Balance": 30, "RemainingCredit": 20})
     assert (read.total, read.remaining) == (Decimal(50), Decimal(20))
-    assert parse_credit_memo({**HEAD, "TotalAmt": 50, "Balance": 0}).remaining == 0
+    assert parse_credit_memo({**head, "TotalAmt": 50, "Balance": 0}).remaining == 0
 
 
 def test_a_customer_is_read_active_unless_quickbooks_says_no() -> None:
