@@ -13,11 +13,12 @@ from types import MappingProxyType
 import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.algapsa_payments import CreditApplication
-from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.credit_exceptions import WAITING_KINDS
 from qbo_sync_dagster.domain.credits import CreditParts, credit_record
 from qbo_sync_dagster.domain.credits_in import (
     CreditUse,
     CreditVerdict,
+    Dispute,
     OpenCredit,
     Reading,
     carried,
@@ -32,24 +33,18 @@ from qbo_sync_dagster.ledger.credit_links import CreditLink, NewCreditLink
 from qbo_sync_dagster.sync.adoption import ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
 
-CREDIT_KINDS = (
-    ExceptionKind.CREDIT_FAILING,
-    ExceptionKind.CREDIT_CONSUMED,
-    ExceptionKind.CREDIT_WAITING,
-    ExceptionKind.CLOSED_PERIOD,
-    ExceptionKind.ORPHAN,
-)
-
 
 @dataclass(frozen=True, slots=True)
 class CreditPayments:
     """What payments mean for credit notes of ours, by QuickBooks id of the payment.
 
     `with_counterpart` are the application transactions that QuickBooks payments answer to.
+    `disputes` are the notes that both sides applied, each in its own way.
     """
 
     verdicts: Mapping[str, CreditVerdict] = field(default_factory=lambda: MappingProxyType({}))
     with_counterpart: Collection[str] = ()
+    disputes: tuple[Dispute, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +103,7 @@ def read_credits(
             *_transactions(stands),
             *(each.transaction_id for found in reading.answers.values() for each in found),
         },
+        reading.disputes,
     )
 
 
@@ -303,7 +299,7 @@ def link_found(
     exceptions.resolve(
         connection,
         ctx.realm,
-        CREDIT_KINDS,
+        WAITING_KINDS,
         [credit_record(link.key) for link in new],
         "QuickBooks holds this application.",
     )

@@ -1,0 +1,89 @@
+"""Doubt about credit applications: recognised by marker, or by memo, invoice and amount."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.domain.credit_identity import CreditIdentity, SeenCredit, find_credit
+from qbo_sync_dagster.domain.credits import CreditParts
+from qbo_sync_dagster.domain.errors import DomainError
+from qbo_sync_dagster.domain.identity import Findings
+from qbo_sync_dagster.domain.money import to_minor
+from qbo_sync_dagster.domain.operation_kinds import APPLY_CREDIT
+from qbo_sync_dagster.domain.sync_marker import markers_in
+from qbo_sync_dagster.ledger import credit_links, inbox, postings
+from qbo_sync_dagster.quickbooks.answers import RawObject
+from qbo_sync_dagster.quickbooks.objects import parse_payment
+from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.credits_in import link_found
+from qbo_sync_dagster.sync.poll import Polled
+from qbo_sync_dagster.sync.recognition import newest
+
+
+class CreditRecogniser:
+    """The payments of nothing in a poll that answer to no application yet."""
+
+    kinds = (APPLY_CREDIT,)
+
+    def __init__(self, ctx: CycleContext, polled: Polled) -> None:
+        self._ctx = ctx
+        self._seen: list[SeenCredit] = []
+        self._unknown_gone = 0
+        payments = [item for item in newest(polled.objects) if item.entity == "Payment"]
+        ids = {item.id for item in payments}
+        with ctx.reading() as connection:
+            linked = {
+                link.payment_id for link in credit_links.of_payments(connection, ctx.realm, ids)
+            }
+            known = inbox.newest(connection, ctx.realm, "Payment", ids)
+        for item in payments:
+            if item.id not in linked:
+                self._note(item, known.get(item.id))
+
+    def _note(self, item: RawObject, known: inbox.Change | None) -> None:
+        # The poll is in the inbox already: what it alone knows may be the one in doubt.
+        if item.deleted:
+            self._unknown_gone += known is None or known.deleted
+            return
+        try:
+            payment = parse_payment(item.payload)
+            seen = SeenCredit(
+                item.id,
+                markers_in(payment.private_note),
+                tuple((memo, to_minor(amount)) for memo, amount in payment.credit_lines),
+                tuple((invoice, to_minor(amount)) for invoice, amount in payment.invoice_lines),
+            )
+        except DomainError:
+            self._unknown_gone += 1
+            return
+        if payment.total == 0:
+            self._seen.append(seen)
+
+    def findings(self, unanswered: Sequence[postings.Posting]) -> Mapping[int, Findings]:
+        """Which of the payments is each posting's; each answers to one application."""
+        found = {}
+        taken: set[str] = set()
+        for posting in unanswered:
+            identity = CreditIdentity.from_json(posting.identity)
+            free = [each for each in self._seen if each.payment_id not in taken]
+            own = find_credit(identity, free)
+            # Two of the same amount on the same documents differ in nothing else.
+            if len(own) > 1 and not any(
+                identity.marker in each.markers for each in free if each.payment_id in own
+            ):
+                own = own[:1]
+            taken.update(own)
+            found[posting.posting_id] = Findings(own, self._unknown_gone)
+        return found
+
+    def adopt(self, connection: sa.Connection, posting: postings.Posting, object_id: str) -> bool:
+        """Link the application to the payment."""
+        applications = self._ctx.algapsa.credit_applications()
+        found = [each for each in applications if each.key == posting.record_id]
+        if not found:
+            return False
+        parts = [(found[0], CreditParts.of(found[0]))]
+        link_found(connection, self._ctx, object_id, parts, origin="adopted")
+        return True
