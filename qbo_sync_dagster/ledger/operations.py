@@ -139,12 +139,18 @@ def due(
     *,
     after: int = 0,
     limit: int = 300,
+    record_ids: Collection[str] | None = None,
 ) -> list[Operation]:
-    """Queued operations of these kinds whose time has come, by id above `after`."""
+    """Queued operations of these kinds whose time has come, by id above `after`.
+
+    With `record_ids` only those of these records.
+    """
+    of_records = [] if record_ids is None else [operations.c.record_id.in_(list(record_ids))]
     return _operations(
         connection,
         realm,
         _of_kind(kinds),
+        *of_records,
         operations.c.state == "queued",
         operations.c.operation_id > after,
         sa.or_(

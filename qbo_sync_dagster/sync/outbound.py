@@ -71,6 +71,21 @@ def queue_operations(ctx: CycleContext) -> OutboundOperations:
     )
 
 
+def queue_documents(ctx: CycleContext, invoice_ids: Collection[str]) -> dict[str, Standing]:
+    """Queue those of the documents that QuickBooks lacks; where each of them stands.
+
+    Those that AlgaPSA does not have are not in the answer.
+    """
+    headers = ctx.algapsa.document_headers(invoice_ids)
+    with ctx.ledger() as connection:
+        dismissed = exceptions.dismissed_versions(connection, ctx.realm, EXPORT_KINDS)
+        scope = load_scope(ctx, connection, invoice_ids)
+        left_alone = {(record, version) for _, record, version in dismissed}
+        _queue(ctx, connection, _wanted(headers, scope, left_alone))
+        exceptions.raise_all(connection, ctx.realm, exceptions_of(headers, scope))
+    return {header.invoice_id: standing(header, scope) for header in headers}
+
+
 def _wanted(
     headers: Sequence[DocumentHeader], scope: CompanyScope, left_alone: Collection[tuple[str, str]]
 ) -> list[DocumentHeader]:

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
 from qbo_sync_dagster.domain.document_kinds import EXPORTS
-from qbo_sync_dagster.domain.operation_kinds import CREATE_CUSTOMER
+from qbo_sync_dagster.domain.operation_kinds import (
+    CHANGE_PAYMENT,
+    CREATE_CUSTOMER,
+    PUSH_PAYMENT,
+)
 from qbo_sync_dagster.ledger import operations, postings
-from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError, NoAnswerError
+from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError, NoAnswerError, QuickBooksError
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.customers_out import CustomerLevel
 from qbo_sync_dagster.sync.documents_out import DocumentLevel
 from qbo_sync_dagster.sync.doubts import withdraw
 from qbo_sync_dagster.sync.levels import Level, LevelPlan, Terms
 from qbo_sync_dagster.sync.outcome import PostedOperations
+from qbo_sync_dagster.sync.payment_changes import PaymentChangeLevel
+from qbo_sync_dagster.sync.payment_level import PaymentLevel
 from qbo_sync_dagster.sync.preferences import posting_rules
 from qbo_sync_dagster.sync.sending import Outgoing, Sent, send_again, send_new
 
 # In this order, each after the one before is answered: removals, voids, customers, documents,
 # credit applications, payments.
 LEVELS: tuple[LevelPlan, ...] = (
+    LevelPlan((CHANGE_PAYMENT,), PaymentChangeLevel),
     LevelPlan((CREATE_CUSTOMER,), CustomerLevel),
     LevelPlan(EXPORTS, DocumentLevel, needs_reads=False),
+    LevelPlan((PUSH_PAYMENT,), PaymentLevel),
 )
 # Numbers of one chunk are looked up in one query; its documents are all that memory holds.
 CHUNK = 300
@@ -52,6 +60,27 @@ def post_operations(
         waiting=counts["queued"] + counts["held"],
         stopped_reason=str(total.stopped) if total.stopped else reason,
     )
+
+
+def post_records(ctx: CycleContext, record_ids: Collection[str]) -> Sent:
+    """Post what is due of these records alone, level by level, as a cycle would.
+
+    What was sent before and has no answer is left to the next cycle, which polls first.
+    Raises the gateway's errors for what is read before anything is sent.
+    """
+    total = Sent()
+    rules = posting_rules(ctx, may_read=True)
+    if rules is None:
+        raise QuickBooksError(NO_PREFERENCES)
+    for plan in LEVELS:
+        with ctx.reading() as connection:
+            due = operations.due(connection, ctx.realm, plan.kinds, record_ids=record_ids)
+        if due and total.stopped is None:
+            level = plan.make(ctx, Terms(rules, polled=True))
+            for batch in _batches(ctx, level.prepare(due)):
+                if current := level.still_current(batch):
+                    total.add(send_new(ctx, current, level))
+    return total
 
 
 def _has_work(ctx: CycleContext, again: Sequence[postings.Posting]) -> bool:
