@@ -17,6 +17,7 @@ from assets.metadata import check_result, to_metadata
 from qbo_sync_dagster.ledger import cycle_history, link_doubles
 from qbo_sync_dagster.ledger.connections import Connection
 from qbo_sync_dagster.panels.checks import MEANING, Check, verdicts
+from qbo_sync_dagster.panels.cures import job_page
 from qbo_sync_dagster.panels.deep_links import quickbooks_app
 from qbo_sync_dagster.panels.health import Curve
 from qbo_sync_dagster.panels.stages import Reading, stage_panel
@@ -136,7 +137,7 @@ def sync_cycle_assets(
                     end = yielded
                     yield from _checks(engine, company, yielded)
                 else:
-                    yield _materialized(engine, company, yielded)
+                    yield _materialized(engine, company, yielded, _location(context.run))
         if end.outcome is not Outcome.SKIPPED:
             # The lease is given back by now: a slow service must not keep it.
             announce(engine.ledger, engine.cipher, company.realm)
@@ -158,11 +159,17 @@ def _ended_parent(context: dg.AssetExecutionContext) -> str | None:
     return parent_id if parent is not None and parent.is_finished else None
 
 
+def _location(run: dg.DagsterRun) -> str | None:
+    """The code location whose page shows this run's job; None outside of a web server."""
+    origin = run.remote_job_origin
+    return origin.location_name if origin else None
+
+
 def _materialized(
-    engine: "SyncEngine", company: Connection, outcome: StageOutcome
+    engine: "SyncEngine", company: Connection, outcome: StageOutcome, location: str | None
 ) -> dg.MaterializeResult[None]:
     curve = _curve(engine, company.realm) if outcome.stage is Stage.SYNC_HEALTH else Curve()
-    reading = Reading(company.company_name, engine.now(), _app(engine), curve)
+    reading = Reading(company.company_name, engine.now(), _app(engine), curve, job_page(location))
     return dg.MaterializeResult(
         asset_key=outcome.stage.value, metadata=to_metadata(stage_panel(outcome, reading))
     )

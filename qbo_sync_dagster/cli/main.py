@@ -37,7 +37,7 @@ app.add_typer(notifications.app)
 app.command()(cycles.cycle)
 app.command("sync-now")(cycles.sync_now)
 app.command()(health.health)
-app.command()(exceptions.exceptions)
+app.add_typer(exceptions.app)
 app.add_typer(sandbox.app)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from qbo_sync_dagster.panels import words
 from qbo_sync_dagster.panels.drift import drift_page, drift_table
-from qbo_sync_dagster.panels.exceptions import exceptions_page, exceptions_table
+from qbo_sync_dagster.panels.exceptions import Addresses, exceptions_page, exceptions_table
 from qbo_sync_dagster.panels.health import Curve, health_panel
 from qbo_sync_dagster.panels.values import Markdown, Panel
 from qbo_sync_dagster.sync.outcome import (
@@ -29,12 +29,16 @@ from qbo_sync_dagster.sync.outcome import (
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader of the panels brings along: whose cycle it is, when, and where links open."""
+    """What a reader of the panels brings along: whose cycle it is, when, and where links open.
+
+    `app` is QuickBooks' web app, `job` the page of the job that settles exceptions.
+    """
 
     company_name: str
     now: datetime
     app: str | None = None
     curve: Curve = field(default_factory=Curve)
+    job: str | None = None
 
 
 def stage_panel(outcome: StageOutcome, reading: Reading) -> Panel:
@@ -168,8 +172,10 @@ def _exceptions(result: SyncExceptions, reading: Reading) -> Panel:
         "open_exceptions": number,
     }
     if number:
-        panel["exceptions"] = exceptions_table(result.open)
-        panel["open_this"] = Markdown(exceptions_page(result.open, reading.app))
+        panel["exceptions"] = exceptions_table(result.open, reading.now)
+    if number or result.closed:
+        addresses = Addresses(reading.app, reading.job)
+        panel["open_this"] = Markdown(exceptions_page(result.open, result.closed, addresses))
     return panel
 
 

@@ -107,9 +107,10 @@ class PostedOperations:
 
 @dataclass(frozen=True, slots=True)
 class SyncExceptions:
-    """Stage 6. The realm's open exceptions, newest first, and how many this cycle opened."""
+    """Stage 6. The realm's open exceptions, newest first, and those that were closed last."""
 
     open: tuple[StoredException, ...] = ()
+    closed: tuple[StoredException, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

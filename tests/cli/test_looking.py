@@ -56,17 +56,39 @@ def test_an_exception_is_told_with_cause_cure_amounts_and_links(shell: Shell) ->
     )
     in_ledger(shell, exceptions.raise_all, REALM, [raised])
 
-    told = shell.ok("exceptions", QBO_API_BASE_URL="https://quickbooks.api.intuit.com/v3/company")
+    listed = shell.ok("exceptions")
+    told = shell.ok(
+        *("exceptions", "show", "1"),
+        QBO_API_BASE_URL="https://quickbooks.api.intuit.com/v3/company",
+    )
 
+    assert "1 open exception. `qbo-sync exceptions show NUMBER` says what to do.\n" in listed
     assert "1  Invoice total differs in QuickBooks\n" in told
     assert "Invoice INV-7 is 10.00 in AlgaPSA and 10.01 in QuickBooks." in told
     assert CATALOGUE[ExceptionKind.TOTAL_DIFFERENCE].cure in told
-    assert "AlgaPSA total 10.00, QuickBooks total 10.01" in told
+    assert "AlgaPSA total 10.00; QuickBooks total 10.01" in told
     assert "https://app.qbo.intuit.com/app/invoice?txnId=145" in told
-    assert told.endswith("1 open exception.\n")
-    [stored] = shell.json("exceptions", REALM)["exceptions"]
+    assert 'qbo-sync exceptions accept 1 --reason "..."' in told
+    [stored] = shell.json("exceptions", "list", REALM)["exceptions"]
     assert (stored["number"], stored["kind"]) == (1, "total_difference")
     assert stored["what_happened"] == raised.what_happened
+
+
+def test_an_exception_is_settled_and_keeps_who_and_why(shell: Shell) -> None:
+    shell.connect()
+    raised = ExceptionRecord(ExceptionKind.PREPAYMENT, "invoice:1", "A prepayment.")
+    in_ledger(shell, exceptions.raise_all, REALM, [raised])
+
+    assert "needs a reason" in shell.refused("exceptions", "dismiss", "1")
+    assert "does not settle" in shell.refused("exceptions", "retry", "1")
+    told = shell.ok("exceptions", "dismiss", "1", "--by", "Avery", "--reason", "Booked by hand.")
+
+    assert "is dismissed" in told
+    assert shell.ok("exceptions") == "No open exceptions.\n"
+    [closed] = shell.json("exceptions", "list", "--closed")["exceptions"]
+    assert (closed["state"], closed["closed_by"]) == ("dismissed", "Avery")
+    assert "Booked by hand." in shell.ok("exceptions", "show", "1")
+    assert "There is no exception 2." in shell.refused("exceptions", "show", "2")
 
 
 def test_a_memo_cannot_steer_the_terminal(shell: Shell) -> None:
@@ -75,7 +97,7 @@ def test_a_memo_cannot_steer_the_terminal(shell: Shell) -> None:
     raised = ExceptionRecord(ExceptionKind.PREPAYMENT, "invoice 1", memo)
     in_ledger(shell, exceptions.raise_all, REALM, [raised])
 
-    told = shell.ok("exceptions")
+    told = shell.ok("exceptions", "show", "1")
 
     assert "\x1b" not in told
     assert "\r" not in told
