@@ -41,13 +41,15 @@ class KnownRecords:
     """What of QuickBooks is linked: `invoices` gives AlgaPSA's id of each linked invoice.
 
     `ours_by_number` are unlinked QuickBooks invoices that carry the number of one of ours;
-    `credits` says of payments that use credit notes of ours what that means.
+    `credits` says of payments that use credit notes of ours what that means. `not_ours` are
+    QuickBooks invoices that staff said are not from AlgaPSA.
     """
 
     invoices: Mapping[str, str]
     customers: Collection[str]
     ours_by_number: Collection[str] = ()
     credits: Mapping[str, CreditVerdict] = field(default_factory=lambda: MappingProxyType({}))
+    not_ours: Collection[str] = ()
 
 
 def recognise(
@@ -60,10 +62,12 @@ def recognise(
     """
     unknown = tuple(
         dict.fromkeys(
-            invoice for invoice, _ in payment.invoice_lines if invoice not in known.invoices
+            invoice
+            for invoice, _ in payment.invoice_lines
+            if invoice not in known.invoices and invoice not in known.not_ours
         )
     )
-    has_linked_line = len({invoice for invoice, _ in payment.invoice_lines}) > len(unknown)
+    has_linked_line = any(invoice in known.invoices for invoice, _ in payment.invoice_lines)
     concerns_us = (
         stands
         or has_linked_line

@@ -65,7 +65,8 @@ class PaidDocument:
     """The AlgaPSA invoice of a receipt, as pushes see it.
 
     `quickbooks_id` is its live link, `standing` what it is to the export without one;
-    `export_failed` says that its export needs a person. `waiting` are QuickBooks' payments on it
+    `export_failed` says that its export needs a person, `export_is_held` that it waits for one or
+    for a date. `waiting` are QuickBooks' payments on it
     that AlgaPSA does not show yet. `differs`: its totals differ and nobody accepted that.
     """
 
@@ -77,6 +78,7 @@ class PaidDocument:
     standing: Standing = Standing.LINKED
     is_draft: bool = False
     export_failed: bool = False
+    export_is_held: bool = False
     is_client_linked: bool = True
     differs: bool = False
     waiting: frozenset[str] = frozenset()

@@ -44,6 +44,11 @@ class PaymentLink:
         """Whether we made the QuickBooks payment."""
         return self.origin in PUSHED_ORIGINS
 
+    @property
+    def is_live_there(self) -> bool:
+        """Whether QuickBooks still shows the payment as it showed it last: neither void nor gone."""
+        return bool((self.shown or {}).get("state", "live") == "live")
+
 
 @dataclass(frozen=True, slots=True)
 class NewPaymentLink:
@@ -109,6 +114,27 @@ def moved(connection: sa.Connection, realm: str) -> list[PaymentLink]:
         links.c.state == "live",
         links.c.origin.in_(PUSHED_ORIGINS),
         sa.or_(links.c.shown.is_distinct_from(links.c.snapshot), links.c.drift.is_not(None)),
+    )
+
+
+def show(
+    connection: sa.Connection,
+    realm: str,
+    payment_ids: Collection[str],
+    *,
+    shown: dict[str, Any],
+    sync_token: int,
+) -> None:
+    """Remember what QuickBooks shows of pushed payments now."""
+    connection.execute(
+        sa.update(links)
+        .where(
+            links.c.realm == realm,
+            links.c.kind == "payment",
+            links.c.state == "live",
+            _any(links.c.quickbooks_id, payment_ids),
+        )
+        .values(shown=shown, sync_token=sync_token, shown_at=sa.text("ledger_now()"))
     )
 
 

@@ -53,8 +53,14 @@ from qbo_sync_dagster.sync.outcome import (
     SyncExceptions,
 )
 from qbo_sync_dagster.sync.payments import apply_payments
+from qbo_sync_dagster.sync.payments_out import with_queued_payments
 from qbo_sync_dagster.sync.poll import Polled, poll, poll_since
 from qbo_sync_dagster.sync.posting import post_operations
+from qbo_sync_dagster.sync.pushed_payments import (
+    recognise_pushed,
+    report_payment_drift,
+    with_payments,
+)
 from qbo_sync_dagster.sync.reconsider import reconsider
 from qbo_sync_dagster.sync.summary import summarize
 from qbo_sync_dagster.sync.total_differences import accept_small_differences
@@ -196,7 +202,8 @@ class _Cycle:
         polled, again, inbound = self._poll()
         yield self._timed(Stage.INBOUND_CHANGES, inbound)
         yield self._timed(Stage.APPLIED_CHANGES, self._apply(polled))
-        yield self._timed(Stage.DRIFT_REPORT, report_drift(self._ctx))
+        drift = with_payments(report_drift(self._ctx), report_payment_drift(self._ctx))
+        yield self._timed(Stage.DRIFT_REPORT, drift)
         if polled is not None:
             import_mappings(self._ctx)
         yield self._timed(Stage.OUTBOUND_OPERATIONS, self._queue())
@@ -268,6 +275,7 @@ class _Cycle:
         accept_small_differences(self._ctx)
         customers = apply_customers(self._ctx)
         adopted = adopt_documents(self._ctx)
+        pushed = recognise_pushed(self._ctx)
         if polled is not None:
             settle_history(self._ctx)
         payments = apply_payments(self._ctx)
@@ -282,7 +290,7 @@ class _Cycle:
             payments_applied=payments.applied,
             payments_reversed=payments.reversed,
             documents=adopted + documents.applied,
-            known=documents.known + payments.known,
+            known=documents.known + payments.known + pushed,
             foreign=customers.foreign + documents.foreign + payments.foreign,
             parked=customers.parked + documents.parked + payments.parked,
             waiting=payments.waiting,
@@ -292,7 +300,7 @@ class _Cycle:
 
     def _queue(self) -> OutboundOperations:
         reconsider(self._ctx)
-        return queue_operations(self._ctx)
+        return with_queued_payments(self._ctx, queue_operations(self._ctx))
 
     def _exceptions(self) -> SyncExceptions:
         company = self._ctx.connection

@@ -23,6 +23,8 @@ from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.doubt_changes import settle_changes
 from qbo_sync_dagster.sync.doubt_customers import CustomerRecogniser
 from qbo_sync_dagster.sync.doubt_documents import DocumentRecogniser
+from qbo_sync_dagster.sync.doubt_payments import PaymentRecogniser
+from qbo_sync_dagster.sync.payment_changes import PaymentChangeSettler
 from qbo_sync_dagster.sync.poll import Polled
 from qbo_sync_dagster.sync.recognition import ChangeSettler, Recogniser
 
@@ -32,9 +34,10 @@ NOT_FOUND = "not found"
 RECOGNISERS: tuple[Callable[[CycleContext, Polled], Recogniser], ...] = (
     CustomerRecogniser,
     DocumentRecogniser,
+    PaymentRecogniser,
 )
 # Each settles the updates, voids and deletes of the operation kinds that it names.
-CHANGE_SETTLERS: tuple[Callable[[CycleContext], ChangeSettler], ...] = ()
+CHANGE_SETTLERS: tuple[Callable[[CycleContext], ChangeSettler], ...] = (PaymentChangeSettler,)
 
 
 def settle_doubt(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -11,16 +12,20 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.money import to_minor
+from qbo_sync_dagster.domain.payment_exceptions import payment_record
 from qbo_sync_dagster.domain.payment_intake import InboundPayment, KnownRecords, recognise
 from qbo_sync_dagster.domain.payment_order import application_order
 from qbo_sync_dagster.domain.payment_standing import PaymentDecisions
 from qbo_sync_dagster.domain.payment_wanted import PaymentEnd, WantedPayment
 from qbo_sync_dagster.domain.sync_marker import markers_in
-from qbo_sync_dagster.ledger import inbox, links
+from qbo_sync_dagster.ledger import decisions, inbox, links, payment_links
 from qbo_sync_dagster.quickbooks.objects import Payment, parse_payment
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.credits_in import read_credits
 from qbo_sync_dagster.sync.unsettled import unsettled_pages
+
+# How a decision names a QuickBooks invoice that is not from AlgaPSA.
+NOT_OURS = "quickbooks_invoice:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,16 @@ class _Links:
 
     invoices: Mapping[str, links.PaidInvoice]
     customers: Collection[str]
-    # AlgaPSA's own payments that have an object in QuickBooks, by that object's id.
-    payments: Mapping[str, str]
+    # Payments that we sent: whatever became of them, they are never applied.
+    pushed: frozenset[str]
+    # AlgaPSA's payments that were matched with one of QuickBooks, by that one's id.
+    matched: Mapping[str, frozenset[str]]
+    # AlgaPSA's payments on these invoices with a payment that still stands in QuickBooks.
+    answered: frozenset[str]
+    # What staff decided, by QuickBooks payment: invoices where both are real, accepted versions.
+    both_real: Mapping[str, frozenset[str]]
+    accepted: Mapping[str, int]
+    not_ours: frozenset[str]
 
 
 def load_payments(ctx: CycleContext) -> Intake:
@@ -71,7 +84,7 @@ def load_payments(ctx: CycleContext) -> Intake:
         return Intake()
     invoice_ids = {invoice for _, payment in read for invoice, _ in payment.invoice_lines}
     with ctx.reading() as connection:
-        found = _load_links(connection, ctx.realm, invoice_ids)
+        found = _load_links(connection, ctx.realm, [payment for _, payment in read])
         numbers = _numbers(connection, ctx.realm, invoice_ids - set(found.invoices))
     ours = ctx.algapsa.numbers_in_use(numbers.values())
     invoices = {quickbooks_id: link.algapsa_id for quickbooks_id, link in found.invoices.items()}
@@ -81,6 +94,7 @@ def load_payments(ctx: CycleContext) -> Intake:
         found.customers,
         {invoice for invoice, number in numbers.items() if number in ours},
         credit.verdicts,
+        found.not_ours,
     )
     standing = ctx.algapsa.standing_payments(ctx.realm, [payment.payment_id for _, payment in read])
     due, foreign, absurd = _recognised(
@@ -155,13 +169,54 @@ def _end(payment: Payment) -> PaymentEnd | None:
     return None if payment.invoice_lines else PaymentEnd.UNAPPLIED
 
 
-def _load_links(connection: sa.Connection, realm: str, invoice_ids: Collection[str]) -> _Links:
-    own = links.ids(connection, realm, "payment")
-    return _Links(
-        links.paid_invoices(connection, realm, invoice_ids),
-        set(links.ids(connection, realm, "client").values()),
-        {quickbooks_id: algapsa_id for algapsa_id, quickbooks_id in own.items()},
+def _load_links(
+    connection: sa.Connection, realm: str, payments: Sequence[InboundPayment]
+) -> _Links:
+    invoices = links.paid_invoices(
+        connection, realm, {invoice for each in payments for invoice, _ in each.invoice_lines}
     )
+    gone = {each.payment_id for each in payments if each.gone}
+    ids = {each.payment_id for each in payments}
+    own = payment_links.of_payments(connection, realm, ids)
+    on_invoices = payment_links.of_invoices(
+        connection, realm, [link.algapsa_id for link in invoices.values()]
+    )
+    matched: defaultdict[str, set[str]] = defaultdict(set)
+    for link in own:
+        if not link.is_pushed:
+            matched[link.quickbooks_id].add(link.algapsa_id)
+    return _Links(
+        invoices,
+        set(links.ids(connection, realm, "client").values()),
+        frozenset(link.quickbooks_id for link in own if link.is_pushed),
+        {payment: frozenset(rows) for payment, rows in matched.items()},
+        frozenset(
+            link.algapsa_id
+            for link in (*own, *on_invoices)
+            if link.is_live_there and link.quickbooks_id not in gone
+        ),
+        *_decided(connection, realm, ids),
+        frozenset(
+            each.record.removeprefix(NOT_OURS)
+            for each in decisions.of_kind(connection, realm, "not_from_algapsa")
+        ),
+    )
+
+
+def _decided(
+    connection: sa.Connection, realm: str, payment_ids: Collection[str]
+) -> tuple[dict[str, frozenset[str]], dict[str, int]]:
+    """Per payment: invoices where it is other money than AlgaPSA's, and the version accepted."""
+    records = [payment_record(each) for each in payment_ids]
+    both: defaultdict[str, set[str]] = defaultdict(set)
+    for each in decisions.of_kind(connection, realm, "both_real", records):
+        both[each.record.partition(":")[2]].add(str(each.detail["invoice_id"]))
+    accepted = {
+        each.record.partition(":")[2]: int(each.detail["version"])
+        for each in decisions.of_kind(connection, realm, "accepted", records)
+        if "version" in each.detail
+    }
+    return {payment: frozenset(found) for payment, found in both.items()}, accepted
 
 
 def _numbers(connection: sa.Connection, realm: str, invoice_ids: Collection[str]) -> dict[str, str]:
@@ -179,13 +234,16 @@ def _recognised(
     found: _Links,
     with_counterpart: Collection[str],
 ) -> tuple[list[DuePayment], list[inbox.Change], list[tuple[inbox.Change, str]]]:
-    gone = {payment.payment_id for _, payment in read if payment.gone}
-    answered = {own for quickbooks_id, own in found.payments.items() if quickbooks_id not in gone}
-    answered |= set(with_counterpart)
+    answered = found.answered | set(with_counterpart)
     due, foreign, absurd = [], [], []
     for change, payment in read:
-        own = found.payments.get(payment.payment_id)
-        stands = payment.payment_id in standing or own is not None
+        if payment.payment_id in found.pushed:
+            continue
+        own = found.matched.get(payment.payment_id, frozenset())
+        if own and found.accepted.get(payment.payment_id) == change.version:
+            foreign.append(change)  # staff accepted what stands on either side
+            continue
+        stands = payment.payment_id in standing or bool(own)
         try:
             wanted = recognise(realm, payment, known, stands=stands)
         except DomainError as error:
@@ -197,20 +255,25 @@ def _recognised(
         touched = {*wanted.per_invoice(), *standing.get(payment.payment_id, ())}
         lines = {invoice for invoice, _ in payment.invoice_lines}
         invoices = [found.invoices[each] for each in lines if each in found.invoices]
-        decisions = _decisions(invoices, own, answered)
-        due.append(DuePayment(change, wanted, frozenset(touched), decisions))
+        both_real = found.both_real.get(payment.payment_id, frozenset())
+        judged = _decisions(invoices, own, answered, both_real)
+        due.append(DuePayment(change, wanted, frozenset(touched), judged))
     return due, foreign, absurd
 
 
 def _decisions(
-    invoices: Sequence[links.PaidInvoice], own: str | None, answered: Collection[str]
+    invoices: Sequence[links.PaidInvoice],
+    own: Collection[str],
+    answered: Collection[str],
+    both_real: Collection[str],
 ) -> PaymentDecisions:
     return PaymentDecisions(
         accepted_difference={
             link.algapsa_id: link.accepted_minor for link in invoices if link.accepted_minor > 0
         },
         open_difference={link.algapsa_id for link in invoices if _is_open(link)},
-        matched_rows={own} if own else (),
+        both_real=both_real,
+        matched_rows=own,
         with_counterpart=answered,
     )
 

@@ -420,13 +420,21 @@ def test_open_total_difference_holds_payments_without_a_second_exception(books: 
     assert books.paid("130") == 10_000
 
 
-def test_payment_that_algapsa_pushed_itself_is_known_and_its_change_is_drift(
-    books: Books,
-) -> None:
+def test_payment_that_algapsa_pushed_itself_is_never_applied(books: Books) -> None:
     invoice = books.invoice("130")
     row = books.do(payments.record_payment, payments.Payment(invoice, 4_000, DAY))
     with books.ctx.engine.ledger.begin() as connection:
         links.add(connection, REALM, [links.NewLink("payment", row, "181", "exported")])
+    books.deliver("181", ("130", "40.00"))
+    assert books.apply().rows_written == 0
+    assert books.rows("130") == [4_000]
+
+
+def test_payment_that_was_matched_is_known_and_its_change_is_drift(books: Books) -> None:
+    invoice = books.invoice("130")
+    row = books.do(payments.record_payment, payments.Payment(invoice, 4_000, DAY))
+    with books.ctx.engine.ledger.begin() as connection:
+        links.add(connection, REALM, [links.NewLink("payment", row, "181", "matched")])
     books.deliver("181", ("130", "40.00"))
     assert books.apply().known == 1
     books.deliver("181", ("130", "30.00"))

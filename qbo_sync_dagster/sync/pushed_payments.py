@@ -1,0 +1,307 @@
+"""Stages 2 and 3: payments of AlgaPSA that come back from QuickBooks. They are never applied.
+
+What QuickBooks shows of them is kept on their links; what people changed there is drift. A payment
+that carries our marker is ours, whether or not the ledger remembers sending it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_view import LIVE, FieldDifference
+from qbo_sync_dagster.domain.errors import DomainError
+from qbo_sync_dagster.domain.exception_record import ExceptionRecord
+from qbo_sync_dagster.domain.operation_kinds import PUSH_PAYMENT
+from qbo_sync_dagster.domain.own_money import OwnMoney, Receipt, own_money
+from qbo_sync_dagster.domain.payment_exceptions import payment_record
+from qbo_sync_dagster.domain.payment_view import PaymentView, payment_differences, reduction
+from qbo_sync_dagster.domain.payments_out import is_own_row_known
+from qbo_sync_dagster.domain.payments_out_exceptions import changed_in_quickbooks
+from qbo_sync_dagster.domain.sync_marker import markers_in
+from qbo_sync_dagster.ledger import exceptions, inbox, links, operations, payment_links
+from qbo_sync_dagster.ledger.payment_links import NewPaymentLink, PaymentLink
+from qbo_sync_dagster.quickbooks.objects import Payment, parse_payment
+from qbo_sync_dagster.sync.adoption import ORPHAN
+from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.doubt_payments import link_payment
+from qbo_sync_dagster.sync.outcome import DriftLine, DriftReport
+from qbo_sync_dagster.sync.payment_books import load_choices
+from qbo_sync_dagster.sync.payment_shown import payment_view
+from qbo_sync_dagster.sync.translate import version
+from qbo_sync_dagster.sync.unsettled import unsettled_pages
+
+
+def recognise_pushed(ctx: CycleContext) -> int:
+    """Settle the inbox's changes of payments that AlgaPSA sent; returns how many.
+
+    A change that cannot be read is left for the stage that parks it.
+    """
+    settled = 0
+    for changes in unsettled_pages(ctx, "Payment"):
+        settled += _Batch(ctx, changes).settle()
+    return settled
+
+
+class _Batch:
+    """A page of payment changes, of which only those that are ours are settled."""
+
+    def __init__(self, ctx: CycleContext, changes: Sequence[inbox.Change]) -> None:
+        self._ctx = ctx
+        self._changes = changes
+        ids = [change.object_id for change in changes]
+        with ctx.reading() as connection:
+            linked = payment_links.of_payments(connection, ctx.realm, ids)
+        self._known = {link.quickbooks_id: link for link in linked}
+
+    def settle(self) -> int:
+        """Show what QuickBooks holds on the links; adopt what carries our marker."""
+        read = [(change, _readable(change)) for change in self._changes]
+        marked = [
+            (change, payment)
+            for change, payment in read
+            if payment and change.object_id not in self._known and markers_in(payment.private_note)
+        ]
+        rows = _Rows(self._ctx, [payment for _, payment in marked]) if marked else None
+        settled: list[int] = []
+        with self._ctx.ledger() as connection:
+            for change, payment in read:
+                link = self._known.get(change.object_id)
+                if link is not None and link.is_pushed:
+                    is_ours = self._show(connection, change, payment, link)
+                elif link is None and payment and rows:
+                    is_ours = rows.adopt(connection, payment)
+                else:
+                    is_ours = False
+                settled += [change.change_id] if is_ours else []
+            inbox.settle(connection, self._ctx.realm, settled, "known")
+        return len(settled)
+
+    def _show(
+        self,
+        connection: sa.Connection,
+        change: inbox.Change,
+        payment: Payment | None,
+        link: PaymentLink,
+    ) -> bool:
+        if change.deleted:
+            shown, token = _view(link.shown or link.snapshot).gone(), link.sync_token or 0
+        elif payment is None:
+            return False
+        elif change.version < (link.sync_token or 0):
+            return True  # what we know is newer
+        else:
+            shown, token = payment_view(payment), change.version
+        if not (change.state == "known" or _is_shown(link, shown, token)):
+            payment_links.show(
+                connection,
+                self._ctx.realm,
+                [link.quickbooks_id],
+                shown=shown.as_json(),
+                sync_token=token,
+            )
+        return True
+
+
+def _is_shown(link: PaymentLink, shown: PaymentView, token: int) -> bool:
+    return link.shown == shown.as_json() and link.sync_token == token
+
+
+def _readable(change: inbox.Change) -> Payment | None:
+    if change.deleted:
+        return None
+    try:
+        payment = parse_payment(change.payload)
+        payment_view(payment)
+    except DomainError:
+        return None
+    return payment
+
+
+def _view(stored: Mapping[str, object] | None) -> PaymentView:
+    return PaymentView.from_json(stored or {})
+
+
+class _Rows:
+    """AlgaPSA's receipts that payments with a marker may stand for."""
+
+    def __init__(self, ctx: CycleContext, payments: Sequence[Payment]) -> None:
+        self._ctx = ctx
+        paid = {invoice for payment in payments for invoice, _ in payment.invoice_lines}
+        with ctx.reading() as connection:
+            linked = links.by_quickbooks_id(connection, ctx.realm, "invoice", paid)
+            everything = links.ids(connection, ctx.realm, "invoice")
+            self._choices = load_choices(connection, ctx.realm)
+        self._invoices = everything
+        ids = {link.algapsa_id for link in linked.values()}
+        if any(not payment.invoice_lines for payment in payments):
+            # Without a line it may belong to any invoice.
+            ids |= everything.keys()
+        money = _own_money(ctx, ids, self._choices.recorded)
+        self._receipts = {
+            receipt.row_id: receipt for each in money.values() for receipt in each.receipts
+        }
+
+    def adopt(self, connection: sa.Connection, payment: Payment) -> bool:
+        """Link the payment to the receipt whose marker it carries.
+
+        One whose receipt has a payment already is somebody's copy, and one that settling has
+        left open is for a person.
+        """
+        receipt = self._receipt_of(payment)
+        realm = self._ctx.realm
+        if receipt is None or payment_links.of_rows(connection, realm, [receipt.row_id]):
+            return False
+        queued = operations.of_record(connection, realm, PUSH_PAYMENT, receipt.row_id)
+        if any(each.state == "posting" or each.reason_code == ORPHAN for each in queued):
+            return False
+        shown = payment_view(payment)
+        link_payment(connection, self._ctx, self._link(receipt, payment, shown), shown)
+        ids = [each.operation_id for each in queued]
+        operations.change(connection, ids, "done", reason="adopted")
+        return True
+
+    def _receipt_of(self, payment: Payment) -> Receipt | None:
+        markers = markers_in(payment.private_note)
+        return next(
+            (
+                receipt
+                for row_id, receipt in self._receipts.items()
+                if is_own_row_known(markers, self._ctx.realm, row_id)
+            ),
+            None,
+        )
+
+    def _link(self, receipt: Receipt, payment: Payment, shown: PaymentView) -> NewPaymentLink:
+        invoice = self._invoices[receipt.invoice_id]
+        was_whole = shown.total_minor == receipt.minor
+        total = receipt.minor if was_whole else receipt.net
+        agreed = PaymentView(
+            state=LIVE,
+            customer_id=shown.customer_id,
+            date=receipt.date.isoformat(),
+            currency=shown.currency,
+            total_minor=total,
+            lines=MappingProxyType({invoice: min(total, shown.lines.get(invoice, total))}),
+        )
+        return NewPaymentLink(
+            algapsa_id=receipt.row_id,
+            quickbooks_id=payment.id,
+            invoice_id=receipt.invoice_id,
+            origin="adopted",
+            snapshot=agreed.as_json(),
+            sync_token=version(payment.sync_token),
+        )
+
+
+def _own_money(
+    ctx: CycleContext, invoice_ids: Iterable[str], recorded: frozenset[str]
+) -> dict[str, OwnMoney]:
+    by_invoice = defaultdict(list)
+    for row in ctx.algapsa.payments(sorted(set(invoice_ids))):
+        by_invoice[row.invoice_id].append(row)
+    return {key: own_money(rows, recorded) for key, rows in by_invoice.items()}
+
+
+def with_payments(documents: DriftReport, payments: DriftReport) -> DriftReport:
+    """The drift of documents and of pushed payments in one report."""
+    return replace(
+        documents,
+        documents=documents.documents + payments.documents,
+        lines=documents.lines + payments.lines,
+    )
+
+
+def report_payment_drift(ctx: CycleContext) -> DriftReport:
+    """Judge every pushed payment that no longer looks as it was sent. Local, no calls."""
+    with ctx.reading() as connection:
+        moved = payment_links.moved(connection, ctx.realm)
+        recorded = load_choices(connection, ctx.realm).recorded if moved else frozenset()
+    invoices = {link.invoice_id for link in moved if link.invoice_id}
+    money = _own_money(ctx, invoices, recorded) if invoices else {}
+    allowance = {key: each.refunded_minor for key, each in money.items()}
+    raised: list[ExceptionRecord] = []
+    lines: list[DriftLine] = []
+    with ctx.ledger() as connection:
+        for link in moved:
+            found = _judge(link, allowance)
+            drift = {"fields": [[it.field, it.agreed, it.shown] for it in found]} if found else None
+            if drift != link.drift:
+                links.update(connection, link.link_id, drift=drift)
+            if found:
+                raised.append(_told(link, found))
+                lines += [_line(link, each) for each in found]
+        exceptions.raise_all(connection, ctx.realm, raised)
+        _resolve(connection, ctx.realm, raised)
+    return DriftReport(documents=len(raised), lines=tuple(lines))
+
+
+def _judge(link: PaymentLink, allowance: dict[str, int]) -> list[FieldDifference]:
+    agreed, shown = _view(link.snapshot), _view(link.shown)
+    invoice = link.invoice_id or ""
+    found = payment_differences(agreed, shown, allowance.get(invoice, 0))
+    if not found and invoice in allowance:
+        allowance[invoice] -= reduction(agreed, shown)
+    return found
+
+
+def _told(link: PaymentLink, found: Sequence[FieldDifference]) -> ExceptionRecord:
+    return changed_in_quickbooks(
+        link.algapsa_id,
+        link.invoice_id or "",
+        link.quickbooks_id,
+        _view(link.snapshot),
+        _view(link.shown),
+        found,
+    )
+
+
+def _line(link: PaymentLink, found: FieldDifference) -> DriftLine:
+    return DriftLine(
+        document=f"Payment {link.quickbooks_id}",
+        quickbooks_id=link.quickbooks_id,
+        field=found.field,
+        agreed=found.agreed,
+        shown=found.shown,
+    )
+
+
+def _resolve(connection: sa.Connection, realm: str, raised: Sequence[ExceptionRecord]) -> None:
+    """Close what no longer holds of pushed payments: drift, and money that was not applied."""
+    still = {record.record for record in raised}
+    listed = exceptions.listed(connection, realm)
+    drifted = {each.record for each in listed if each.kind == ExceptionKind.PAYMENT_DRIFT}
+    own = {
+        payment_record(link.quickbooks_id)
+        for link in payment_links.of_payments(
+            connection, realm, [record.removeprefix("payment:") for record in drifted]
+        )
+        if link.is_pushed
+    }
+    exceptions.resolve(
+        connection,
+        realm,
+        [ExceptionKind.PAYMENT_DRIFT],
+        own - still,
+        "QuickBooks shows the payment as AlgaPSA sent it.",
+    )
+    unapplied = {each.record for each in listed if each.kind == ExceptionKind.PUSH_UNAPPLIED}
+    waiting = {
+        payment_record(link.algapsa_id)
+        for link in payment_links.of_rows(
+            connection, realm, [record.removeprefix("payment:") for record in unapplied]
+        )
+        if _view(link.shown).applied_minor < _view(link.shown).total_minor
+    }
+    exceptions.resolve(
+        connection,
+        realm,
+        [ExceptionKind.PUSH_UNAPPLIED],
+        unapplied - waiting,
+        "The payment is applied in QuickBooks.",
+    )
