@@ -40,7 +40,8 @@ class CompanyScope:
     """What decides whether a document belongs to this company's export.
 
     `linked` are the ids of documents with a link in any company of the tenant, `homes` the realm
-    of each document that has one.
+    of each document that has one. `chosen` are those that staff chose to have created anew, however
+    they are dated.
     """
 
     realm: str
@@ -50,6 +51,7 @@ class CompanyScope:
     time_zone: str
     linked: Collection[str]
     homes: Mapping[str, str]
+    chosen: Collection[str] = ()
 
     def is_home_of(self, invoice_id: str) -> bool:
         """Whether the document goes to this company: by its home, else by the default."""
@@ -71,6 +73,8 @@ def standing(header: DocumentHeader, scope: CompanyScope) -> Standing:
 
 
 def _billed(header: DocumentHeader, scope: CompanyScope) -> Standing:
+    if header.invoice_id in scope.chosen:
+        return Standing.TO_EXPORT
     if header.mapped_by_algapsa:
         return Standing.BOOKED_BY_ALGAPSA
     if header.invoice_date < scope.go_live:

@@ -237,9 +237,21 @@ def ever_linked(
             links.c.algapsa_id == sa.any_(sa.literal(list(invoice_ids), sa.ARRAY(sa.Text))),
         )
         # Each state has an index of its own.
-        for state in ("live", "closed")
+        for state in ("live", "closed", "accepted")
     ]
     return set(connection.execute(sa.union_all(*of_state)).scalars())
+
+
+def replaced(connection: sa.Connection, realm: str, invoice_ids: Collection[str]) -> set[str]:
+    """Those of the documents that staff chose to have created anew."""
+    rows = connection.execute(
+        sa.select(links.c.algapsa_id).where(
+            links.c.realm == realm,
+            links.c.state == "replaced",
+            links.c.algapsa_id == sa.any_(sa.literal(list(invoice_ids), sa.ARRAY(sa.Text))),
+        )
+    )
+    return set(rows.scalars())
 
 
 def update(connection: sa.Connection, link_id: int, **values: object) -> None:

@@ -185,7 +185,8 @@ links = sa.Table(
     _now("linked_at"),
     _now("shown_at"),
     # "accepted": QuickBooks' void or deletion was accepted; never exported again, still linked.
-    _one_of("state", "live", "closed", "accepted"),
+    # "replaced": the object was deleted, and staff chose to have the document created anew.
+    _one_of("state", "live", "closed", "accepted", "replaced"),
     _one_of("kind", *LINK_KINDS),
     _one_of("origin", "exported", "imported", "adopted", "applied", "matched", "paired"),
 )
@@ -234,6 +235,13 @@ sa.Index(
     links.c.kind,
     links.c.algapsa_id,
     postgresql_where=links.c.state == "closed",
+)
+sa.Index(
+    "ix_links_retired",
+    links.c.realm,
+    links.c.state,
+    links.c.algapsa_id,
+    postgresql_where=links.c.state.in_(["accepted", "replaced"]),
 )
 # Documents are gone through page by page in every cycle, however many there are.
 sa.Index(

@@ -39,6 +39,7 @@ def load_scope(
         time_zone=company.time_zone,
         linked=linked_ids(ctx, connection, invoice_ids),
         homes=links.homes(connection, company.tenant, invoice_ids),
+        chosen=links.replaced(connection, ctx.realm, invoice_ids),
     )
 
 

@@ -25,7 +25,10 @@ DECISION_KINDS = (
 )
 # (table, column): the values before and after.
 VALUES = {
-    ("links", "state"): (("live", "closed"), ("live", "closed", "accepted")),
+    ("links", "state"): (
+        ("live", "closed"),
+        ("live", "closed", "accepted", "replaced"),
+    ),
     ("links", "kind"): (
         ("client", "service", "tax_region", "payment_term", "invoice", "payment"),
         LINK_KINDS,
@@ -60,6 +63,12 @@ def upgrade() -> None:
         "links",
         ["realm", "invoice_id"],
         postgresql_where=sa.text("kind = 'payment'"),
+    )
+    op.create_index(
+        "ix_links_retired",
+        "links",
+        ["realm", "state", "algapsa_id"],
+        postgresql_where=sa.text("state IN ('accepted', 'replaced')"),
     )
     # A company may be forgotten; that it had a document must outlive it.
     op.drop_constraint(HOME_OF, "document_homes", type_="foreignkey")
@@ -115,7 +124,7 @@ def downgrade() -> None:
     for (table, column), (before, _) in VALUES.items():
         op.execute(f"DELETE FROM {table} WHERE NOT ({_one_of(column, before)})")
         _allow(table, column, before)
-    for index in ("ix_links_invoice", "uq_links_payment"):
+    for index in ("ix_links_retired", "ix_links_invoice", "uq_links_payment"):
         op.drop_index(index, table_name="links")
     _share_never(SHARED_NEVER_BEFORE)
     op.execute("DELETE FROM document_homes WHERE realm NOT IN (SELECT realm FROM connections)")
