@@ -30,7 +30,8 @@ class References:
     """The company's objects that documents refer to, by what AlgaPSA calls them.
 
     `customers` by client id, `items` by service id, `tax_codes` by region code, `terms` by
-    payment term. `unavailable` are clients whose customer is inactive or deleted there.
+    payment term; the defaults stand in where no link exists. `unavailable` are clients whose
+    customer is inactive or deleted there.
     """
 
     customers: Mapping[str, str]
@@ -40,12 +41,23 @@ class References:
     default_item: str | None = None
     default_class: str | None = None
     default_department: str | None = None
+    default_tax_code: str | None = None
+    default_term: str | None = None
     unavailable: Collection[str] = ()
 
     @property
     def is_united_states(self) -> bool:
         """Whether lines carry TAX or NON only: Intuit's rule for companies in the US."""
-        return all(code in (TAXABLE, NOT_TAXABLE) for code in self.tax_codes.values())
+        codes = {*self.tax_codes.values(), self.default_tax_code or TAXABLE}
+        return codes <= {TAXABLE, NOT_TAXABLE}
+
+    def term(self, payment_terms: str) -> str | None:
+        """The term for AlgaPSA's: its link, else the default."""
+        return self.terms.get(payment_terms) or self.default_term
+
+    def tax_code(self, region: str) -> str | None:
+        """The tax code for AlgaPSA's region: its link, else the default."""
+        return self.tax_codes.get(region) or self.default_tax_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +135,7 @@ def prepare_export(
         customer_id=customer,
         invoice_date=header.invoice_date,
         due_date=None if is_credit else header.due_date,
-        term_id=None if is_credit else references.terms[client.payment_terms],
+        term_id=None if is_credit else references.term(client.payment_terms),
         currency=header.currency,
         exchange_rate=Decimal(rate) / _BASIS_POINTS if rate else None,
         email=_email(client),
@@ -162,7 +174,7 @@ def _reference_problems(
 ) -> Iterator[str]:
     if client is None:
         yield "Its client no longer exists in AlgaPSA."
-    elif not document.header.is_credit_note and client.payment_terms not in references.terms:
+    elif not document.header.is_credit_note and not references.term(client.payment_terms):
         yield (
             f'Payment term "{client.payment_terms}" is not linked to a QuickBooks term: link it.'
         )
@@ -194,7 +206,7 @@ def _charge_problems(charge: Charge, references: References) -> Iterator[str]:
             )
     region = charge.tax_region
     needs_code = charge.tax_minor != 0 or not references.is_united_states
-    if region and needs_code and region not in references.tax_codes:
+    if region and needs_code and references.tax_code(region) is None:
         yield f'Tax region "{region}" is not linked to a QuickBooks tax code: link it.'
 
 
@@ -287,7 +299,7 @@ def _tax_code(charge: Charge, references: References) -> str | None:
         return NOT_TAXABLE
     if charge.tax_region is None:
         return TAXABLE if references.is_united_states else None
-    return references.tax_codes.get(charge.tax_region)
+    return references.tax_code(charge.tax_region)
 
 
 def _email(client: Client) -> str | None:

@@ -19,5 +19,7 @@ def load_references(ctx: CycleContext) -> References:
             default_item=company.default_item,
             default_class=company.default_class,
             default_department=company.default_department,
+            default_tax_code=company.default_tax_code,
+            default_term=company.default_term,
             unavailable=links.clients_without_customer(connection, ctx.realm),
         )

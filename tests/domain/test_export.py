@@ -242,6 +242,33 @@ def test_elsewhere_an_untaxed_line_needs_its_region_linked_too(
 # Readiness
 
 
+def test_a_default_term_and_tax_code_serve_only_where_no_link_exists(
+    document: Make, charge: Make, client: Make
+) -> None:
+    invoice = document(charge(tax_region="US-OR"))
+    defaults = {"default_term": "9", "default_tax_code": "7"}
+
+    sent = ready(invoice, client(payment_terms="net_45"), tax_codes={"DE-BY": "5"}, **defaults)
+    linked = ready(
+        document(charge(tax_region="DE-BY")), client(), tax_codes={"DE-BY": "5"}, **defaults
+    )
+
+    assert (sent.term_id, sent.lines[0].tax_code) == ("9", "7")
+    assert (linked.term_id, linked.lines[0].tax_code) == ("3", "5")
+
+
+def test_a_company_whose_only_tax_code_is_its_default_is_abroad_unless_it_is_taxable(
+    document: Make, charge: Make, client: Make
+) -> None:
+    invoice = document(charge(tax_region="DE-BY"))
+
+    abroad = ready(invoice, client(), tax_codes={}, default_tax_code="7")
+    home = ready(invoice, client(), tax_codes={}, default_tax_code="TAX")
+
+    assert (abroad.tax_is_excluded, abroad.lines[0].tax_code) == (True, "7")
+    assert (home.tax_is_excluded, home.lines[0].tax_code) == (False, "NON")
+
+
 def test_every_problem_is_found_at_once(
     document: Make, charge: Make, header: Make, client: Make
 ) -> None:
