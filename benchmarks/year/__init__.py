@@ -1,0 +1,1 @@
+"""A year of a managed-service provider with two QuickBooks companies, on a moved clock."""
