@@ -36,7 +36,7 @@ def import_(
     Its columns are kind, algapsa_id, quickbooks_id. The kinds are client, service, tax_region
     (AlgaPSA's region code), payment_term (such as net_30) and invoice. Importing it again is safe.
     """
-    text = _read(file)
+    text = read_file(file)
     with opened_engine() as engine, working("Checking the links ..."):
         imported = linking.import_links(engine, company, text, replace=replace)
     if as_json:
@@ -82,7 +82,8 @@ def _write(file: Path | None, text: str, what: str) -> None:
     answer(f"{words.counted(text.count(chr(10)) - 1, what)} written to {file}.")
 
 
-def _read(file: Path) -> str:
+def read_file(file: Path) -> str:
+    """The text of a file, - for standard input. Raises CommandError if it is not UTF-8."""
     data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     try:
         return data.decode("utf-8-sig")

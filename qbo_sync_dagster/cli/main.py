@@ -16,6 +16,7 @@ from qbo_sync_dagster.cli import (
     health,
     links,
     maintenance,
+    mappings,
     notifications,
     sandbox,
 )
@@ -32,6 +33,7 @@ app.command()(consent.connect)
 connections.app.command()(consent.reconnect)
 app.add_typer(connections.app)
 app.add_typer(links.app)
+app.add_typer(mappings.app)
 app.command()(configuration.configure)
 app.add_typer(notifications.app)
 app.command()(cycles.cycle)
