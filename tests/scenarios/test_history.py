@@ -7,6 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from qbo_sync_dagster.actions import history
+from qbo_sync_dagster.actions.cases import Choice
+from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.ledger import decisions
 from qbo_sync_dagster.sandbox.algapsa import edits
 
@@ -214,3 +217,60 @@ def test_a_credit_that_quickbooks_applied_before_is_listed(old) -> None:
 
     assert (f"payment:{made['Id']}", "wait") in left_over(world)
     assert world.rows(world.before) == []
+
+
+def number(world) -> int:
+    return world.exception(LEFT).number
+
+
+def test_applying_a_listed_payment_writes_it_once_and_settles_the_exception(old) -> None:
+    payment = old.pay((old.before, "40.00"))
+    world = connected(old)
+    world.cycle()
+
+    history.apply_history(world.engine.ledger, Choice(number(world), "Ada Fern"))
+    world.cycle()
+    world.cycle()
+
+    assert world.rows(world.before) == [4_000]
+    assert world.titles() == []
+    assert left_over(world) == []
+    assert world.changes()[payment, 0] in ("applied", "known")
+
+
+def test_matching_two_listed_payments_links_them_and_moves_nothing(old) -> None:
+    row = old.record_in_algapsa(old.before, 2_500)
+    first, second = (old.pay((old.before, "25.00")) for _ in range(2))
+    world = connected(old)
+    world.cycle()
+
+    choice = Choice(number(world), "Ada Fern")
+    history.match_history(world.engine.ledger, choice, f"{row}={second}")
+    world.cycle()
+
+    assert linked_payments(world) == {row: second}
+    assert world.rows(world.before) == [2_500]
+    assert left_over(world) == [(f"payment:{first}", "wait")]
+    assert world.titles() == [LEFT]
+
+
+def test_payments_of_different_amounts_are_never_matched(old) -> None:
+    old.record_in_algapsa(old.before, 2_500)
+    old.pay((old.before, "40.00"))
+    world = connected(old)
+    world.cycle()
+
+    with pytest.raises(ActionRefusedError, match="not the same money"):
+        history.match_history(world.engine.ledger, Choice(number(world), "Ada Fern"))
+
+    assert linked_payments(world) == {}
+
+
+def test_of_several_listed_payments_the_one_meant_must_be_named(old) -> None:
+    for _ in range(2):
+        old.pay((old.before, "25.00"))
+    world = connected(old)
+    world.cycle()
+
+    with pytest.raises(ActionRefusedError, match="Say which"):
+        history.apply_history(world.engine.ledger, Choice(number(world), "Ada Fern"))
