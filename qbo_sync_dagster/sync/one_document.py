@@ -16,10 +16,10 @@ from qbo_sync_dagster.algapsa.headers import ExportScope
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.document_kinds import kind_of
 from qbo_sync_dagster.domain.eligibility import Standing
-from qbo_sync_dagster.ledger import connections, leases, links, operations
-from qbo_sync_dagster.ledger.connections import Connection
+from qbo_sync_dagster.ledger import connections, links, operations
 from qbo_sync_dagster.quickbooks.errors import QuickBooksError
-from qbo_sync_dagster.sync.context import CycleContext, Tally
+from qbo_sync_dagster.sync.alone import alone_with
+from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.engine import SyncEngine
 from qbo_sync_dagster.sync.mirror import mirror_links
 from qbo_sync_dagster.sync.outbound import queue_documents
@@ -63,7 +63,6 @@ def sync_document(engine: SyncEngine, realm: str, named: str) -> OneSynced:
 
     Raises UnknownRealmError; every other fault becomes the outcome.
     """
-    started = engine.monotonic()
     with engine.ledger.connect() as connection:
         company = connections.get(connection, realm)
     if company.state != "connected":
@@ -71,39 +70,16 @@ def sync_document(engine: SyncEngine, realm: str, named: str) -> OneSynced:
             SyncedAs.REFUSED,
             f"{company.company_name} is not connected to QuickBooks: reconnect it first.",
         )
-    lease = leases.take(engine.ledger, company.realm, f"document-{uuid.uuid4()}")
-    if lease is None:
-        return OneSynced(
-            SyncedAs.SKIPPED,
-            f"A cycle of {company.company_name} is running; it exports what is ready.",
-        )
-    try:
-        return _synced(_context(engine, company, lease, started), named)
-    except (QuickBooksError, AlgaPsaError) as error:
-        return OneSynced(SyncedAs.FAILED, str(error))
-    finally:
-        leases.release(engine.ledger, lease)
-
-
-def _context(
-    engine: SyncEngine, company: Connection, lease: leases.Lease, started: float
-) -> CycleContext:
-    tally = Tally()
-    return CycleContext(
-        engine=engine,
-        connection=company,
-        lease=lease,
-        cycle_id=0,
-        started_at=engine.now(),
-        started_monotonic=started,
-        quickbooks=engine.open_quickbooks(
-            company.realm,
-            before_call=lambda _: leases.renew(engine.ledger, lease),
-            meter=tally.count_call,
-        ),
-        algapsa=engine.open_algapsa(company),
-        tally=tally,
-    )
+    with alone_with(engine, company, "document") as ctx:
+        if ctx is None:
+            return OneSynced(
+                SyncedAs.SKIPPED,
+                f"A cycle of {company.company_name} is running; it exports what is ready.",
+            )
+        try:
+            return _synced(ctx, named)
+        except (QuickBooksError, AlgaPsaError) as error:
+            return OneSynced(SyncedAs.FAILED, str(error))
 
 
 def _synced(ctx: CycleContext, named: str) -> OneSynced:
