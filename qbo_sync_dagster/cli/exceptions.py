@@ -12,7 +12,7 @@ import typer
 from qbo_sync_dagster.actions.cases import Choice
 from qbo_sync_dagster.actions.resolving import Resolution, resolve
 from qbo_sync_dagster.cli.errors import CommandError
-from qbo_sync_dagster.cli.failures import command_group
+from qbo_sync_dagster.cli.failures import ListingGroup, command_group
 from qbo_sync_dagster.cli.opening import opened_engine, opened_ledger, read_settings
 from qbo_sync_dagster.cli.output import (
     JsonFlag,
@@ -34,7 +34,9 @@ from qbo_sync_dagster.panels import cures, words
 from qbo_sync_dagster.panels.deep_links import quickbooks_app, view_in_quickbooks
 from qbo_sync_dagster.panels.exceptions import COLUMNS, amounts, table_row
 
-app = command_group("exceptions", "What waits for a decision: show it, and settle it.")
+app = command_group(
+    "exceptions", "What waits for a decision: show it, and settle it.", ListingGroup
+)
 
 Number = Annotated[int, typer.Argument(metavar="NUMBER", help="The exception's number.")]
 Target = Annotated[str, typer.Argument(metavar="TARGET", help="The other record's id or number.")]

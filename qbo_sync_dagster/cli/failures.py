@@ -54,12 +54,23 @@ class SentenceGroup(TyperGroup):
         raise typer.Exit(1)
 
 
-def command_group(name: str, purpose: str) -> typer.Typer:
+class ListingGroup(SentenceGroup):
+    """A group that lists when no command of it is named: `qbo-sync exceptions REALM`."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Take a first word that is no command for what `list` is asked about."""
+        words = [each for each in args if not each.startswith("-")]
+        if words and words[0] not in self.commands:
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+def command_group(name: str, purpose: str, cls: type[SentenceGroup] = SentenceGroup) -> typer.Typer:
     """A named group of commands that end like that."""
     return typer.Typer(
         name=name,
         help=purpose,
-        cls=SentenceGroup,
+        cls=cls,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

@@ -70,6 +70,9 @@ def test_an_exception_is_told_with_cause_cure_amounts_and_links(shell: Shell) ->
     assert "https://app.qbo.intuit.com/app/invoice?txnId=145" in told
     assert 'qbo-sync exceptions accept 1 --reason "..."' in told
     [stored] = shell.json("exceptions", "list", REALM)["exceptions"]
+    assert shell.json("exceptions", REALM)["exceptions"] == [stored]
+    assert shell.json("exceptions")["exceptions"] == [stored]
+    assert "No QuickBooks company 'nowhere'" in shell.refused("exceptions", "nowhere")
     assert (stored["number"], stored["kind"]) == (1, "total_difference")
     assert stored["what_happened"] == raised.what_happened
 
