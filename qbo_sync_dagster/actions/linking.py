@@ -17,7 +17,14 @@ from qbo_sync_dagster.actions.link_file import (
 )
 from qbo_sync_dagster.algapsa.gateway import AlgaPsa
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
-from qbo_sync_dagster.ledger import audit, connections, exceptions, links, operations
+from qbo_sync_dagster.ledger import (
+    audit,
+    connections,
+    document_links,
+    exceptions,
+    links,
+    operations,
+)
 from qbo_sync_dagster.ledger.connections import Connection
 from qbo_sync_dagster.ledger.links import Link
 from qbo_sync_dagster.sync.engine import SyncEngine
@@ -197,6 +204,9 @@ def _in_flight(connection: sa.Connection, realm: str, judged: _Judgement) -> Ite
 
 def _commit(connection: sa.Connection, company: Connection, judged: _Judgement) -> None:
     realm = company.realm
+    for kind in document_links.DOCUMENT_KINDS:
+        added = [row.algapsa_id for row in judged.added if row.kind == kind]
+        document_links.give_way(connection, realm, kind, added)
     for start in range(0, len(judged.added), _LINKS_A_STATEMENT):
         links.add(connection, realm, _new_links(judged.added[start : start + _LINKS_A_STATEMENT]))
     for link, row in judged.replaced:

@@ -168,12 +168,7 @@ def claim(connection: sa.Connection, operation_ids: Collection[int]) -> set[int]
     """
     _lock(connection, operations.c.operation_id == _any_id(operation_ids))
     # A statement of its own, so that it sees what was committed while the locks were awaited.
-    linked = sa.exists().where(
-        links.c.realm == operations.c.realm,
-        links.c.kind == sa.case(LINKED_AS, value=operations.c.kind),
-        links.c.algapsa_id == operations.c.record_id,
-        links.c.state == "live",
-    )
+    linked = sa.or_(*[_is_linked(state) for state in ("live", "accepted")])
     rows = connection.execute(
         sa.select(operations.c.operation_id).where(
             operations.c.operation_id == _any_id(operation_ids),
@@ -182,6 +177,16 @@ def claim(connection: sa.Connection, operation_ids: Collection[int]) -> set[int]
         )
     )
     return set(rows.scalars())
+
+
+def _is_linked(state: str) -> sa.ColumnElement[bool]:
+    # Each state has an index of its own. One whose loss was accepted is never made again by itself.
+    return sa.exists().where(
+        links.c.realm == operations.c.realm,
+        links.c.kind == sa.case(LINKED_AS, value=operations.c.kind),
+        links.c.algapsa_id == operations.c.record_id,
+        links.c.state == state,
+    )
 
 
 def being_posted(

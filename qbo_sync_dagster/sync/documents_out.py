@@ -22,6 +22,7 @@ from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.export import ExportDocument, NotReady, prepare_export
 from qbo_sync_dagster.domain.export_problems import not_ready, number_taken, refused
+from qbo_sync_dagster.domain.re_dating import re_dated
 from qbo_sync_dagster.ledger import exceptions, links, operations, postings
 from qbo_sync_dagster.quickbooks.answers import RawObject
 from qbo_sync_dagster.quickbooks.bodies import document_body
@@ -109,8 +110,9 @@ class DocumentLevel:
         if isinstance(prepared, NotReady):
             self._not_ready(connection, operation, header, prepared)
             return None
+        prepared = re_dated(prepared, operation.detail)
         self._bodies[operation.record_id] = digest(encode_body(document_body(prepared)))
-        if is_closed(header.invoice_date, self._closing_date):
+        if is_closed(prepared.invoice_date, self._closing_date):
             self._hold(connection, operation, header)
             return None
         return prepared

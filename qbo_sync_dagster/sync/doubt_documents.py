@@ -10,7 +10,7 @@ from qbo_sync_dagster.domain.document_kinds import DOCUMENT_KINDS, EXPORTS, Docu
 from qbo_sync_dagster.domain.document_view import LIVE, DocumentView
 from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.identity import DocumentIdentity, Findings, find_documents
-from qbo_sync_dagster.ledger import links, postings
+from qbo_sync_dagster.ledger import document_links, postings
 from qbo_sync_dagster.quickbooks.answers import RawObject
 from qbo_sync_dagster.quickbooks.objects import SalesDocument, parse_document
 from qbo_sync_dagster.sync.context import CycleContext
@@ -60,7 +60,8 @@ class _Unlinked:
         self.shown: dict[str, tuple[SalesDocument, DocumentView]] = {}
         self._unknown_gone = 0
         with ctx.reading() as connection:
-            linked = set(links.ids(connection, ctx.realm, kind.link_kind).values())
+            # One whose void was accepted is no void that nobody can place.
+            linked = document_links.known_objects(connection, ctx.realm, kind.link_kind)
         for item in newest(polled.objects):
             if item.entity == kind.entity and item.id not in linked:
                 self._note(item)

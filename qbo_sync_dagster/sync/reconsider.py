@@ -8,6 +8,7 @@ from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.document_kinds import EXPORTS
 from qbo_sync_dagster.domain.export import ExportDocument, NotReady, prepare_export
 from qbo_sync_dagster.domain.export_problems import not_ready
+from qbo_sync_dagster.domain.re_dating import re_dated
 from qbo_sync_dagster.ledger import exceptions, operations
 from qbo_sync_dagster.quickbooks.bodies import document_body
 from qbo_sync_dagster.quickbooks.wire import encode_body
@@ -76,5 +77,5 @@ class _Reviewer:
 
 
 def _differs(prepared: ExportDocument, operation: operations.Operation) -> bool:
-    body = encode_body(document_body(prepared))
+    body = encode_body(document_body(re_dated(prepared, operation.detail)))
     return digest(body) != operation.fingerprint

@@ -244,6 +244,27 @@ def test_a_record_that_was_linked_meanwhile_is_not_sent(
     assert claim(ledger, "a") == free
 
 
+def test_a_document_whose_loss_was_accepted_is_never_made_again(ledger: Ledger) -> None:
+    queue(ledger, "a")
+    with ledger.begin() as connection:
+        links.add(connection, ledger.realm, [links.NewLink("invoice", "a", "145", "exported")])
+        [link] = links.by_algapsa_id(connection, ledger.realm, "invoice").values()
+        links.update(connection, link.link_id, state="accepted")
+
+    assert claim(ledger, "a") == set()
+
+
+@pytest.mark.parametrize("state", ["cancelled", "done"])
+def test_what_is_closed_stays_closed(ledger: Ledger, state: str) -> None:
+    queue(ledger, "a")
+    operation = open_ones(ledger)["a"].operation_id
+    change(ledger, "a", state)
+    with ledger.begin() as connection:
+        operations.change(connection, [operation], "queued")
+
+    assert open_ones(ledger) == {}
+
+
 def test_a_link_of_another_company_does_not_keep_a_record_from_being_sent(
     ledger: Ledger,
 ) -> None:
