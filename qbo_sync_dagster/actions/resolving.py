@@ -12,6 +12,7 @@ from qbo_sync_dagster.actions.accepting import accept
 from qbo_sync_dagster.actions.cases import Choice, open_case
 from qbo_sync_dagster.actions.dismissing import dismiss
 from qbo_sync_dagster.actions.errors import ActionRefusedError
+from qbo_sync_dagster.actions.history import apply_history, match_history, push_history
 from qbo_sync_dagster.actions.history import apply_history, push_history
 from qbo_sync_dagster.actions.linking_cases import link_client, link_invoice
 from qbo_sync_dagster.actions.orphans import adopt, send_again
@@ -61,6 +62,9 @@ _SERVED: Mapping[Action, Callable[[SyncEngine, Resolution], str]] = {
     Action.RE_DATE: lambda engine, wanted: re_date(engine.ledger, wanted.choice),
     Action.ADOPT: lambda engine, wanted: adopt(engine.ledger, wanted.choice, wanted.target),
     Action.SEND_AGAIN: lambda engine, wanted: send_again(engine.ledger, wanted.choice),
+    Action.APPLY: lambda engine, wanted: apply_history(engine.ledger, wanted.choice, wanted.target),
+    Action.PUSH: lambda engine, wanted: push_history(engine.ledger, wanted.choice, wanted.target),
+    Action.MATCH: lambda engine, wanted: match_history(engine.ledger, wanted.choice, wanted.target),
     Action.APPLY: lambda engine, wanted: apply_history(engine.ledger, wanted.choice, wanted.target),
     Action.PUSH: lambda engine, wanted: push_history(engine.ledger, wanted.choice, wanted.target),
     Action.LINK_CLIENT: lambda engine, wanted: link_client(engine, wanted.choice, wanted.target),

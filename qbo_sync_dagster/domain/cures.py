@@ -33,7 +33,7 @@ CURES: Mapping[Action, Cure] = {
     Action.SEND_AGAIN: Cure("QuickBooks does not have it: send it once more."),
     Action.MATCH: Cure(
         "Both sides hold the same money: link the two payments, move nothing.",
-        "the AlgaPSA payment's id, unless there is just one",
+        "AlgaPSA's payment id=QuickBooks' payment id, unless just one of each is named",
     ),
     Action.BOTH_REAL: Cure("Both payments are real: apply each as far as its invoice allows."),
     Action.NOT_FROM_ALGAPSA: Cure("The QuickBooks invoice has nothing to do with AlgaPSA."),
