@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Annotated
 
 import typer
 
@@ -13,19 +14,30 @@ from qbo_sync_dagster.cli.output import JsonFlag, answer, answer_json, complain,
 from qbo_sync_dagster.cli.parameters import Company
 from qbo_sync_dagster.ledger import connections
 from qbo_sync_dagster.notifications.announcing import announce
+from qbo_sync_dagster.panels.preview import headline, preview_lines
 from qbo_sync_dagster.sync.cycle import last_end, run_cycle
 from qbo_sync_dagster.sync.engine import SyncEngine
 from qbo_sync_dagster.sync.outcome import CycleEnd, Outcome, StageOutcome
+from qbo_sync_dagster.sync.preview import preview_cycle
 
 TRIGGER = "command line"
 
 
-def cycle(company: Company, as_json: JsonFlag = False) -> None:
+def cycle(
+    company: Company,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Print what a cycle would do now, and do nothing.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
     """Run one cycle of a company here and now, without Dagster's services.
 
     Ends with exit code 1 if the cycle failed. Where another cycle runs already, this one is
     skipped.
     """
+    if preview:
+        _preview(company, as_json=as_json)
+        return
     try:
         # A cycle that is ended gives its lease back, so that the next one need not wait for it.
         with orderly_end(), opened_engine() as engine:
@@ -42,6 +54,22 @@ def cycle(company: Company, as_json: JsonFlag = False) -> None:
     else:
         complain(f"{end.outcome}: {end.sentence}")
     if end.outcome in (Outcome.FAILED, Outcome.ABORTED):
+        raise typer.Exit(1)
+
+
+def _preview(company: str, *, as_json: bool) -> None:
+    with orderly_end(), opened_engine() as engine, working("Looking at both sides ..."):
+        plan = preview_cycle(engine, company)
+    if as_json:
+        answer_json(plan)
+    elif plan.outcome is Outcome.SUCCEEDED:
+        for line in preview_lines(plan.effects):
+            answer(line)
+        answer(headline(plan))
+        answer(f"Digest of this plan: {plan.digest}")
+    else:
+        complain(headline(plan))
+    if plan.outcome is not Outcome.SUCCEEDED:
         raise typer.Exit(1)
 
 

@@ -14,10 +14,12 @@ from qbo_sync_dagster.cli import (
     cycles,
     exceptions,
     health,
+    invoices,
     links,
     maintenance,
     mappings,
     notifications,
+    onboarding,
     sandbox,
 )
 from qbo_sync_dagster.cli.demo import command as demo
@@ -36,8 +38,11 @@ app.add_typer(links.app)
 app.add_typer(mappings.app)
 app.command()(configuration.configure)
 app.add_typer(notifications.app)
+app.command()(onboarding.onboard)
 app.command()(cycles.cycle)
 app.command("sync-now")(cycles.sync_now)
+app.command()(invoices.invoices)
+app.command("sync-invoice")(invoices.sync_invoice)
 app.command()(health.health)
 app.add_typer(exceptions.app)
 app.add_typer(sandbox.app)
