@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from qbo_sync_dagster.actions import configuring, connecting, disconnecting, values
+from qbo_sync_dagster.actions import configuring, connecting, disconnecting, moving, values
 from qbo_sync_dagster.cli.errors import CommandError
 from qbo_sync_dagster.cli.failures import command_group
 from qbo_sync_dagster.cli.opening import opened_engine, opened_ledger, read_settings
@@ -102,6 +102,21 @@ def make_default(company: Company) -> None:
             name = connections.get(connection, company).company_name
     told = "is the default company now" if changed else "was the default company already"
     answer(f"{name} {told}.")
+
+
+@app.command("move")
+def move(
+    document: Annotated[str, typer.Argument(help="Its number in AlgaPSA, or its id.")],
+    company: Company,
+) -> None:
+    """Send one finalized invoice or credit note to this company instead of the default one.
+
+    Only before anything of it was sent or linked: a document belongs to one company.
+    """
+    with opened_engine() as engine:
+        moved = moving.move_document(engine, document, company, "command line")
+    told = "goes to" if moved.is_new else "belongs already to"
+    answer(f"{moved.number} {told} {moved.company.company_name}.")
 
 
 @app.command("disconnect")

@@ -397,25 +397,26 @@ def set_home(
         return set()
     rows = [{"tenant": tenant, "invoice_id": invoice_id, "realm": realm} for invoice_id in wanted]
     connection.execute(insert(document_homes).on_conflict_do_nothing(), rows)
-    return {
-        invoice_id
-        for invoice_id, home in homes(connection, tenant, wanted).items()
-        if home == realm
-    }
+    # Held until the transaction ends: moved meanwhile, the document would be queued in two.
+    rows_now = connection.execute(_homes(tenant, wanted).with_for_update(read=True))
+    return {invoice_id for invoice_id, home in rows_now if home == realm}
 
 
 def homes(
     connection: sa.Connection, tenant: str, invoice_ids: Collection[str] | None = None
 ) -> dict[str, str]:
     """The realm each document belongs to; documents without a home are not in it."""
+    return dict(connection.execute(_homes(tenant, invoice_ids)).tuples().all())
+
+
+def _homes(tenant: str, invoice_ids: Collection[str] | None) -> sa.Select[tuple[str, str]]:
     query = sa.select(document_homes.c.invoice_id, document_homes.c.realm).where(
         document_homes.c.tenant == tenant
     )
     if invoice_ids is not None:
-        query = query.where(
-            document_homes.c.invoice_id == sa.any_(sa.literal(list(invoice_ids), sa.ARRAY(sa.Text)))
-        )
-    return dict(connection.execute(query).tuples().all())
+        wanted = sa.literal(list(invoice_ids), sa.ARRAY(sa.Text))
+        query = query.where(document_homes.c.invoice_id == sa.any_(wanted))
+    return query
 
 
 def _columns() -> list[sa.Column[Any]]:
