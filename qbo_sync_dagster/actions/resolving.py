@@ -13,13 +13,20 @@ from qbo_sync_dagster.actions.cases import Choice, open_case
 from qbo_sync_dagster.actions.dismissing import dismiss
 from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.actions.history import apply_history, match_history, push_history
-from qbo_sync_dagster.actions.history import apply_history, push_history
 from qbo_sync_dagster.actions.linking_cases import link_client, link_invoice
 from qbo_sync_dagster.actions.orphans import adopt, send_again
+from qbo_sync_dagster.actions.payments import (
+    accept_payment,
+    both_real,
+    match,
+    not_from_algapsa,
+    re_export_payment,
+    record_refund,
+)
 from qbo_sync_dagster.actions.re_dating import re_date
 from qbo_sync_dagster.actions.re_exporting import re_export, void_in_quickbooks
 from qbo_sync_dagster.actions.retrying import retry
-from qbo_sync_dagster.domain.catalogue import Action
+from qbo_sync_dagster.domain.catalogue import Action, ExceptionKind
 from qbo_sync_dagster.sync.engine import SyncEngine
 
 
@@ -41,10 +48,11 @@ def resolve(engine: SyncEngine, wanted: Resolution) -> str:
     Raises ActionRefusedError (LinkFileError among them) and AlgaPsaError; then nothing changed.
     """
     with engine.ledger.connect() as connection:
-        open_case(connection, wanted.choice, wanted.action)
+        case = open_case(connection, wanted.choice, wanted.action)
     if wanted.action is Action.RECONNECT:
         raise ActionRefusedError(_RECONNECT)
-    return _SERVED[wanted.action](engine, wanted)
+    own = _OF_KIND.get(case.kind, {})
+    return {**_SERVED, **own}[wanted.action](engine, wanted)
 
 
 # A token typed into a form would be stored in clear with the run.
@@ -64,9 +72,28 @@ _SERVED: Mapping[Action, Callable[[SyncEngine, Resolution], str]] = {
     Action.SEND_AGAIN: lambda engine, wanted: send_again(engine.ledger, wanted.choice),
     Action.APPLY: lambda engine, wanted: apply_history(engine.ledger, wanted.choice, wanted.target),
     Action.PUSH: lambda engine, wanted: push_history(engine.ledger, wanted.choice, wanted.target),
-    Action.MATCH: lambda engine, wanted: match_history(engine.ledger, wanted.choice, wanted.target),
-    Action.APPLY: lambda engine, wanted: apply_history(engine.ledger, wanted.choice, wanted.target),
-    Action.PUSH: lambda engine, wanted: push_history(engine.ledger, wanted.choice, wanted.target),
+    Action.MATCH: lambda engine, wanted: match(engine, wanted.choice, wanted.target),
+    Action.BOTH_REAL: lambda engine, wanted: both_real(engine, wanted.choice, wanted.target),
+    Action.NOT_FROM_ALGAPSA: lambda engine, wanted: not_from_algapsa(
+        engine, wanted.choice, wanted.target
+    ),
+    Action.RECORD_REFUND: lambda engine, wanted: record_refund(
+        engine, wanted.choice, wanted.target
+    ),
     Action.LINK_CLIENT: lambda engine, wanted: link_client(engine, wanted.choice, wanted.target),
     Action.LINK_INVOICE: lambda engine, wanted: link_invoice(engine, wanted.choice, wanted.target),
+}
+
+# Where the same word means something else: drift of a payment is settled on its own link, and
+# payments from before the sync are told apart by the exception that lists them.
+_OF_KIND: Mapping[ExceptionKind, Mapping[Action, Callable[[SyncEngine, Resolution], str]]] = {
+    ExceptionKind.PAYMENT_DRIFT: {
+        Action.ACCEPT: lambda engine, wanted: accept_payment(engine, wanted.choice),
+        Action.RE_EXPORT: lambda engine, wanted: re_export_payment(engine, wanted.choice),
+    },
+    ExceptionKind.HISTORY_PAYMENTS: {
+        Action.MATCH: lambda engine, wanted: match_history(
+            engine.ledger, wanted.choice, wanted.target
+        ),
+    },
 }

@@ -34,6 +34,8 @@ _CONCERNED: Mapping[ExceptionKind, tuple[str, ...]] = {
     ExceptionKind.PUSH_CUSTOMER_NOT_MAPPED: _PAYMENTS,
     ExceptionKind.PUSH_FAILING: _PAYMENTS,
     ExceptionKind.SAME_PAYMENT: (*_PAYMENTS, APPLY_CREDIT),
+    ExceptionKind.ALREADY_SETTLED: _PAYMENTS,
+    ExceptionKind.REVERSAL_TO_RECORD: _PAYMENTS,
     ExceptionKind.CREDIT_FAILING: _CREDITS,
     ExceptionKind.CREDIT_USED_ELSEWHERE: _CREDITS,
 }

@@ -159,7 +159,12 @@ def _references(
     wanted: WantedPayment, refusal: Refusal, numbers: Mapping[str, str]
 ) -> tuple[RecordReference, ...]:
     payment = RecordReference("quickbooks", "Payment", wanted.payment_id, _label(wanted))
-    return (payment, *(_reference(reason, numbers) for reason in refusal.reasons[:50]))
+    twins = [
+        RecordReference("algapsa", "payment", each.twin.record_id, "Payment in AlgaPSA")
+        for each in refusal.reasons[:50]
+        if each.twin and each.twin.kind is LocalKind.PAYMENT
+    ]
+    return (payment, *(_reference(reason, numbers) for reason in refusal.reasons[:50]), *twins)
 
 
 def _reference(reason: RefusalReason, numbers: Mapping[str, str]) -> RecordReference:

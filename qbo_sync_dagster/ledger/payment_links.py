@@ -24,7 +24,8 @@ class PaymentLink:
     """A link of a payment row. `invoice_id` is AlgaPSA's.
 
     Of a pushed payment `snapshot` and `shown` are views; of a matched one the snapshot holds the
-    amounts of both sides at the time of the match.
+    amounts of both sides at the time of the match. `accepted_minor` is what staff accepted that
+    QuickBooks holds less.
     """
 
     link_id: int
@@ -38,6 +39,7 @@ class PaymentLink:
     shown: dict[str, Any] | None
     sync_token: int | None
     drift: dict[str, Any] | None
+    accepted_minor: int
 
     @property
     def is_pushed(self) -> bool:
@@ -138,14 +140,10 @@ def show(
     )
 
 
-def closed_generation(connection: sa.Connection, realm: str, row_id: str) -> int:
-    """The highest generation among the row's closed links; 0 if it never had one."""
-    highest: int = connection.execute(
-        sa.select(sa.func.coalesce(sa.func.max(links.c.generation), 0)).where(
-            links.c.realm == realm, links.c.kind == "payment", links.c.algapsa_id == row_id
-        )
-    ).scalar_one()
-    return highest
+def replaced_payments(connection: sa.Connection, realm: str, row_ids: Collection[str]) -> set[str]:
+    """QuickBooks payments that these rows had before: gone there, and made again."""
+    found = _links(connection, realm, _any(links.c.algapsa_id, row_ids), links.c.state == "closed")
+    return {link.quickbooks_id for link in found}
 
 
 def _links(

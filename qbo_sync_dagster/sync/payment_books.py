@@ -112,7 +112,7 @@ class PaymentBooks:
 def agreed_minor(link: PaymentLink, receipt: Receipt) -> int:
     """What both sides held of a receipt when its link was made or last settled."""
     snapshot = link.snapshot or {}
-    return int(snapshot.get("total_minor", receipt.minor))
+    return int(snapshot.get("total_minor", receipt.minor)) + link.accepted_minor
 
 
 def load_books(

@@ -14,6 +14,7 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
+from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.closing_date import is_closed
 from qbo_sync_dagster.domain.document_view import LIVE
 from qbo_sync_dagster.domain.errors import DomainError
@@ -276,6 +277,10 @@ class PaymentLevel:
         records = [payment_record(each.record_id) for each in written]
         reason = "The payment is in QuickBooks."
         exceptions.resolve(connection, realm, PUSH_KINDS, records, reason)
+        rows = [each.record_id for each in written]
+        earlier = payment_links.replaced_payments(connection, realm, rows)
+        drifted = [payment_record(each) for each in earlier]
+        exceptions.resolve(connection, realm, [ExceptionKind.PAYMENT_DRIFT], drifted, reason)
 
     def _link(self, written: Written) -> payment_links.NewPaymentLink:
         ready = self._ready[written.record_id]

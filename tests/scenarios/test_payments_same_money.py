@@ -48,9 +48,10 @@ def test_held_cheque_that_quickbooks_deletes_is_forgotten(world) -> None:
     world.receive()
 
     world.quickbooks.delete(world.company.realm, "Payment", payment)
-    world.receive()
+    world.cycle()
 
     assert world.rows(invoice) == [4_000]
+    assert len(world.quickbooks.list(world.company.realm, "Payment")) == 1
     assert world.titles() == []
 
 
@@ -70,9 +71,10 @@ def test_another_amount_is_other_money(world) -> None:
     world.record_in_algapsa(invoice, 4_000)
     world.pay((invoice, "60.00"))
 
-    world.receive()
+    world.cycle()
 
     assert world.rows(invoice) == [4_000, 6_000]
+    assert len(world.quickbooks.list(world.company.realm, "Payment")) == 2
     assert world.state(invoice).status == "paid"
     assert world.titles() == []
 

@@ -262,7 +262,7 @@ def test_payment_larger_than_the_balance_waits_with_both_figures(world) -> None:
     assert world.rows(invoice) == [3_000]
 
     world.repay(payment, (invoice, "70.00"))
-    world.receive()
+    world.cycle()
 
     assert world.rows(invoice) == [3_000, 7_000]
     assert world.state(invoice).status == "paid"
