@@ -8,6 +8,7 @@ import pytest
 
 from qbo_sync_dagster.sandbox.algapsa import invoices
 from qbo_sync_dagster.sync.cycle import last_end, run_cycle
+from qbo_sync_dagster.sync.outcome import Stage
 from tests.scenarios.conftest import NAMES, Company, World, build_company
 
 ORPHAN = "Sent to QuickBooks, but its arrival can't be confirmed"
@@ -187,6 +188,25 @@ def test_reopened_and_finalized_while_its_create_may_still_arrive_it_is_not_sent
     world.cycle()
     assert _numbers(world) == [invoice.number]
     assert world.operations() == {}
+
+
+def test_one_that_arrives_after_the_poll_is_not_sent_once_more(world) -> None:
+    world.quickbooks.set(world.company.realm, custom_txn_numbers=False)
+    invoice = world.invoice()
+    _lose(world, "drop_before")
+    world.later(LONG_ENOUGH)
+    world.forget()
+    events = world.events()
+    for event in events:
+        if getattr(event, "stage", None) is Stage.OUTBOUND_OPERATIONS:
+            break
+    arrived = _enter(world, invoice.number)
+
+    *_, end = events
+
+    assert end.outcome == "succeeded", end.sentence
+    assert _creates(world) == 0
+    assert world.links() == {invoice.invoice_id: arrived}
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from qbo_sync_dagster.quickbooks.answers import ChangeSweep
+from qbo_sync_dagster.quickbooks.client import QuickBooksClient
 from qbo_sync_dagster.sync.outcome import Stage
 
 GONE = "Exported invoice was voided or deleted in QuickBooks"
@@ -69,3 +71,42 @@ def test_a_sweep_that_breaks_off_keeps_the_cursor_and_is_repeated(world) -> None
 
     assert world.cycle().outcome == "succeeded"
     assert world.titles() == [GONE]
+
+
+def test_a_change_between_the_parts_of_a_sweep_is_not_lost_where_our_clock_is_ahead(
+    world, monkeypatch
+) -> None:
+    realm = world.company.realm
+    invoice = world.exported()
+    world.later(timedelta(days=40))
+    sweep = QuickBooksClient.changed_since
+
+    def edited_after(client: QuickBooksClient, entity: str, since: datetime) -> ChangeSweep:
+        found = sweep(client, entity, since)
+        if entity == "Invoice":
+            made = world.quickbooks_id(invoice)
+            world.quickbooks.edit(realm, "Invoice", made, DocNumber="X-1")
+            world.quickbooks.advance(timedelta(minutes=20))
+        return found
+
+    world.offset += timedelta(hours=1)
+    world.later(timedelta(0))
+    with monkeypatch.context() as patch:
+        patch.setattr(QuickBooksClient, "changed_since", edited_after)
+        results, _ = world.stages()
+    assert results[Stage.INBOUND_CHANGES].sweep
+
+    world.cycle()
+
+    assert world.titles() == [CHANGED]
+
+
+def test_a_change_stamped_a_little_before_the_cursor_is_not_lost(world, spoil) -> None:
+    invoice = world.exported()
+    world.cycle()
+    stamped = (world.cursor - timedelta(minutes=3)).isoformat()
+    spoil("Invoice", world.quickbooks_id(invoice), at=stamped, SyncToken="7", DocNumber="X-1")
+
+    world.cycle()
+
+    assert world.titles() == [CHANGED]
