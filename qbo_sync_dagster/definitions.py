@@ -12,6 +12,9 @@ import dagster as dg
 
 from assets.companies import companies
 from assets.cycle import sync_cycle_assets
+from qbo_sync_dagster.jobs.configure_company import configure_company
+from qbo_sync_dagster.jobs.edit_mappings import edit_mappings
+from qbo_sync_dagster.jobs.move_document import move_document
 from qbo_sync_dagster.jobs.prune_history import prune_history, prune_history_schedule
 from qbo_sync_dagster.jobs.resolve_exception import resolve_exception
 from qbo_sync_dagster.jobs.sync_cycle import sync_cycle
@@ -32,7 +35,10 @@ def build_definitions(*, resources: Mapping[str, object] | None = None) -> dg.De
     install_redaction()
     return dg.Definitions(
         assets=[sync_cycle_assets, companies],
-        jobs=[sync_cycle, sync_now, resolve_exception, prune_history],
+        jobs=[
+            *(sync_cycle, sync_now, resolve_exception, prune_history),
+            *(configure_company, edit_mappings, move_document),
+        ],
         schedules=[sync_cycle_schedule, prune_history_schedule],
         sensors=[sync_now_sensor, company_watch_sensor],
         resources={"sync_engine": SyncEngineResource()} | dict(resources or {}),

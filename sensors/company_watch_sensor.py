@@ -20,7 +20,7 @@ from qbo_sync_dagster.panels.checks import Check, Verdict
 from qbo_sync_dagster.partitions import PARTITIONS_NAME, realm_partitions
 from qbo_sync_dagster.resources import SyncEngineResource
 from qbo_sync_dagster.sync.outcome import SyncHealth
-from sensors.decisions import changed, closed_cycles, new_companies
+from sensors.decisions import changed, closed_cycles, forgotten_companies, new_companies
 from sensors.runs import has_died
 
 _DIED = "Its run ended before the cycle did (stopped, or its process was killed)."
@@ -51,8 +51,8 @@ class Memory:
     target=dg.AssetSelection.assets(COMPANIES),
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Registers new companies, tells when a company has not been synced for too long, "
-    "records cycles whose run died, and refreshes the overview of all companies.",
+    description="Registers new companies, takes forgotten ones off the list, tells when a company "
+    "has not been synced for too long, records cycles whose run died, and refreshes the overview of all companies.",
 )
 def company_watch_sensor(
     context: dg.SensorEvaluationContext, sync_engine: SyncEngineResource
@@ -65,7 +65,9 @@ def company_watch_sensor(
             companies = connections.every(connection)
             closed = closed_cycles(cycles.latest_of_each(connection))
         seen = overview(engine)
-    unknown = new_companies(companies, context.instance.get_dynamic_partitions(PARTITIONS_NAME))
+    registered = context.instance.get_dynamic_partitions(PARTITIONS_NAME)
+    unknown = new_companies(companies, registered)
+    forgotten = forgotten_companies(companies, registered)
     now = Memory(_freshness_states(seen), f"{len(companies)} {closed}")
     reported: list[dg.AssetMaterialization | dg.AssetCheckEvaluation] = [
         *_freshness_events(context.instance, seen, changed(before.freshness, now.freshness)),
@@ -74,9 +76,10 @@ def company_watch_sensor(
     return dg.SensorResult(
         cursor=now.cursor(),
         asset_events=reported,
-        dynamic_partitions_requests=[realm_partitions.build_add_request(unknown)]
-        if unknown
-        else [],
+        dynamic_partitions_requests=[
+            *([realm_partitions.build_add_request(unknown)] if unknown else []),
+            *([realm_partitions.build_delete_request(forgotten)] if forgotten else []),
+        ],
     )
 
 

@@ -47,6 +47,14 @@ def new_companies(connections: Sequence[Connection], registered: Collection[str]
     return [each.company for each in connections if each.company not in registered]
 
 
+def forgotten_companies(
+    connections: Sequence[Connection], registered: Collection[str]
+) -> list[str]:
+    """Partitions whose company was forgotten; a disconnected one is still there."""
+    known = {each.company for each in connections}
+    return [company for company in registered if company not in known]
+
+
 def sync_now_key(request: SyncRequest, runs: RequestedRuns, now: datetime) -> str | None:
     """The run key of the next run for a request, or None while it must wait.
 

@@ -122,7 +122,15 @@ def test_no_check_blocks_a_cycle(repository: dg.RepositoryDefinition) -> None:
 def test_jobs_and_their_descriptions(repository: dg.RepositoryDefinition) -> None:
     jobs = {job.name: job for job in repository.get_all_jobs() if not job.name.startswith("__")}
 
-    assert sorted(jobs) == ["prune_history", "resolve_exception", "sync_cycle", "sync_now"]
+    assert sorted(jobs) == [
+        "configure_company",
+        "edit_mappings",
+        "move_document",
+        "prune_history",
+        "resolve_exception",
+        "sync_cycle",
+        "sync_now",
+    ]
     assert all(job.description for job in jobs.values())
 
 

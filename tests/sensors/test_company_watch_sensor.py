@@ -78,6 +78,18 @@ def test_a_disconnected_company_keeps_its_partition(
     assert tick().dynamic_partitions_requests == []
 
 
+def test_a_forgotten_company_loses_its_partition_and_the_others_keep_theirs(
+    ledger: Ledger, instance: dg.DagsterInstance, tick: Tick
+) -> None:
+    company = ledger.connect("1")
+    instance.add_dynamic_partitions(PARTITIONS_NAME, [company.company, "birch-2"])
+
+    (deleted,) = tick().dynamic_partitions_requests or []
+
+    assert isinstance(deleted, dg.DeleteDynamicPartitionsRequest)
+    assert deleted.partition_keys == ["birch-2"]
+
+
 def test_freshness_is_told_when_it_changes_and_not_in_between(ledger: Ledger, tick: Tick) -> None:
     company = ledger.connect("1")
     first = tick()
