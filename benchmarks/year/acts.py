@@ -404,7 +404,10 @@ _WEATHER = (
     ("malformed_json", "batch"),
 )
 _DECIDED = frozenset(
-    {Action.RETRY, Action.ACCEPT, Action.RE_EXPORT, Action.VOID, Action.DISMISS, Action.SEND_AGAIN}
+    {
+        *(Action.RETRY, Action.ACCEPT, Action.RE_EXPORT, Action.VOID, Action.DISMISS),
+        *(Action.SEND_AGAIN, Action.MATCH, Action.BOTH_REAL, Action.NOT_FROM_ALGAPSA),
+    }
 )
 
 

@@ -25,7 +25,8 @@ _PAYMENTS = """
 """
 _CREDITS = """
     SELECT issued.invoice_id::text AS note, used.invoice_id::text AS invoice,
-        sum(CAST(part->>'amount' AS bigint)) AS amount
+        sum(CAST(part->>'amount' AS bigint)) AS amount,
+        array_agg(used.transaction_id::text || ':' || (part->>'creditId')) AS applications
     FROM transactions used
     CROSS JOIN jsonb_array_elements(used.metadata->'applied_credits') part
     JOIN credit_tracking c ON c.credit_id = CAST(part->>'creditId' AS uuid)
@@ -41,16 +42,18 @@ _LINKS = """
         AND kind IN ('invoice', 'credit_memo', 'payment', 'credit_application')
 """
 _NAMES = """
-    SELECT 'exception ' || kind AS name, record, records::text AS also FROM exceptions
+    SELECT 'exception ' || kind AS name, record FROM exceptions
     WHERE realm = :realm AND state IN ('open', 'dismissed')
     UNION ALL
-    SELECT 'operation ' || kind || ' ' || state, record_id, '' FROM operations
+    SELECT 'operation ' || kind || ' ' || state, record_id FROM operations
     WHERE realm = :realm AND state IN ('queued', 'held', 'errored', 'posting', 'dismissed')
     UNION ALL
-    SELECT 'change ' || state, object_id, '' FROM inbound_changes
+    SELECT 'change ' || state, object_id FROM inbound_changes
     WHERE realm = :realm AND state IN ('received', 'parked') AND entity = 'Payment'
     UNION ALL
-    SELECT 'decision ' || kind, record, counterpart FROM decisions WHERE realm = :realm
+    SELECT 'decision ' || kind, record FROM decisions WHERE realm = :realm
+    UNION ALL
+    SELECT 'decision ' || kind, counterpart FROM decisions WHERE realm = :realm
 """
 _HOMES = "SELECT invoice_id, realm FROM document_homes"
 # A row that AlgaPSA itself wrote to take money back names the row it takes back.
@@ -93,13 +96,14 @@ def judged(provider: Provider, company: Company) -> list[Judged]:
 
 
 def _names_of(difference: Difference, names: Iterable[Any]) -> set[str]:
+    """A name holds for the record it is about, not for all that it mentions."""
     return {
-        row.name
-        for row in names
-        if row.record.partition(":")[2] in difference.ids
-        or row.record in difference.ids
-        or any(f'"{each}"' in row.also or row.also.endswith(f":{each}") for each in difference.ids)
+        row.name for row in names if not difference.ids.isdisjoint((row.record, _id(row.record)))
     }
+
+
+def _id(record: str) -> str:
+    return record.partition(":")[2]
 
 
 def differences(provider: Provider, company: Company) -> list[Difference]:
@@ -139,7 +143,7 @@ class _Sides:
                 f"total of {self._label(link.algapsa_id)}",
                 _total(document),
                 _cents(shown["TotalAmt"]) if shown else 0,
-                frozenset({link.algapsa_id, f"{entity}:{link.quickbooks_id}"}),
+                frozenset({link.algapsa_id}),
                 link.accepted_minor,
             )
 
@@ -152,7 +156,7 @@ class _Sides:
                 f"payment {payment} on {self._label(invoice)}",
                 algapsa.get((payment, invoice), 0),
                 quickbooks.get((payment, invoice), 0),
-                frozenset({payment, invoice, *self._counterparts(payment)}),
+                frozenset({payment, *self._counterparts(payment)}),
             )
 
     def credits(self) -> Iterable[Difference]:
@@ -161,15 +165,17 @@ class _Sides:
         algapsa = {
             (row.note, row.invoice): int(row.amount) for row in self._credits if row.invoice in ours
         }
+        keys = {(row.note, row.invoice): row.applications for row in self._credits}
         quickbooks, payments = self._spent()
         for note, invoice in sorted({*algapsa, *quickbooks}):
-            ids = {note, invoice, *payments.get((note, invoice), ())}
+            key = note, invoice
+            ids = {note, *keys.get(key, ()), *payments.get(key, ())}
             ids |= {row.algapsa_id for row in self._links if row.quickbooks_id in ids}
             yield Difference(
                 self._realm,
                 f"credit of {self._label(note)} on {self._label(invoice)}",
-                algapsa.get((note, invoice), 0),
-                quickbooks.get((note, invoice), 0),
+                algapsa.get(key, 0),
+                quickbooks.get(key, 0),
                 frozenset(ids),
             )
 
@@ -248,10 +254,7 @@ class _Sides:
         return str(document.invoice_number) if document else invoice
 
     def _counterparts(self, payment: str) -> set[str]:
-        return {
-            *(row.algapsa_id for row in self._links if row.quickbooks_id == payment),
-            *(f"Payment:{payment}",),
-        }
+        return {row.algapsa_id for row in self._links if row.quickbooks_id == payment}
 
 
 def _total(document: Any) -> int:  # noqa: ANN401  (a row)
