@@ -131,3 +131,8 @@ def _fields(view: DocumentView | LineView) -> dict[str, Any]:
 def iso(day: date | None) -> str:
     """A date as ISO text; empty for none."""
     return day.isoformat() if day else ""
+
+
+def on_day(view: DocumentView) -> date | None:
+    """The date of the books that it shows; None where it shows none."""
+    return date.fromisoformat(view.date) if view.date else None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.document_changes import WITHDRAWN
 from qbo_sync_dagster.domain.document_kinds import INVOICE, DocumentKind
 from qbo_sync_dagster.domain.document_view import (
     LIVE,
@@ -20,6 +21,8 @@ from qbo_sync_dagster.domain.money import format_minor
 
 DRIFT_KINDS = (ExceptionKind.DRIFT_CHANGED, ExceptionKind.DRIFT_GONE)
 _MOST_FIELDS_TOLD = 12
+_VOID_WHEN_LINKED = "void:"
+_NOT_STANDING = CANCELLED_STATUSES | {"draft"}
 
 
 def is_gone_on_both_sides(shown: DocumentView, header: DocumentHeader | None) -> bool:
@@ -85,13 +88,29 @@ def changed_in_algapsa(
     return ExceptionRecord(
         kind=kind,
         record=f"invoice:{invoice_id}",
-        what_happened=f"{document.noun} {number} {told[kind]}. In QuickBooks it stands at {exported}.",
+        what_happened=(
+            f"{document.noun} {number} {told[kind]}. In QuickBooks it stands at {exported}."
+        ),
         references=_references(invoice_id, quickbooks_id, number, document),
         amounts={"QuickBooks total": shown.total_minor}
         | ({"AlgaPSA total": header.exported_minor} if header else {}),
         # Not the status: it moves with every payment, and the kind tells draft and void apart.
         version=header.fingerprint if header else "deleted",
     )
+
+
+def fingerprint_at_link(header: DocumentHeader) -> str:
+    """The content that a link to an object from elsewhere stands for.
+
+    A document that was void already when somebody linked it is told of, never voided by itself.
+    """
+    is_void = header.status in CANCELLED_STATUSES
+    return f"{_VOID_WHEN_LINKED}{header.fingerprint}" if is_void else header.fingerprint
+
+
+def was_void_when_linked(fingerprint: str) -> bool:
+    """Whether AlgaPSA had voided the document before it was linked."""
+    return fingerprint.startswith(_VOID_WHEN_LINKED)
 
 
 def is_as_exported(fingerprint: str, header: DocumentHeader | None) -> bool:
@@ -119,6 +138,8 @@ def agrees(wanted: ExportDocument, as_sent: DocumentView, shown: DocumentView) -
 
 
 def _kind_of_change(fingerprint: str, header: DocumentHeader | None) -> ExceptionKind | None:
+    if fingerprint == WITHDRAWN and (header is None or header.status in _NOT_STANDING):
+        return None
     if header is None:
         return ExceptionKind.DELETED_IN_ALGAPSA
     if header.status == "draft" or header.finalized_at is None:

@@ -132,6 +132,19 @@ def of_record(
     )
 
 
+def being_made_anew(connection: sa.Connection, realm: str, kinds: Collection[str]) -> set[str]:
+    """Records with an open operation of these kinds that makes more than their first object."""
+    rows = connection.execute(
+        sa.select(operations.c.record_id).where(
+            operations.c.realm == realm,
+            _of_kind(kinds),
+            operations.c.state.in_(OPEN_OPERATION_STATES),
+            operations.c.generation > 1,
+        )
+    )
+    return set(rows.scalars())
+
+
 def due(
     connection: sa.Connection,
     realm: str,

@@ -11,6 +11,9 @@ from typing import Any
 from qbo_sync_dagster.domain.credits_out import ExportCredit
 from qbo_sync_dagster.domain.export import ExportDocument, ExportLine
 from qbo_sync_dagster.domain.money import to_decimal
+from qbo_sync_dagster.quickbooks.objects import SalesDocument
+
+SALES_LINE = "SalesItemLineDetail"
 
 
 def document_body(document: ExportDocument) -> dict[str, Any]:
@@ -62,6 +65,24 @@ def credit_body(credit: ExportCredit) -> dict[str, Any]:
     return body
 
 
+def update_body(document: ExportDocument, standing: SalesDocument) -> dict[str, Any]:
+    """The body that brings the object `standing` in QuickBooks back to this document.
+
+    Sparse: what it does not name stays. Lines are replaced as a whole, so they keep their ids.
+    """
+    body = document_body(document)
+    ids = [line.id for line in standing.lines if line.kind == SALES_LINE]
+    lines = [
+        {**line, "Id": ids[place]} if place < len(ids) and ids[place] else line
+        for place, line in enumerate(body["Line"])
+    ]
+    tax = {"TotalTax": to_decimal(document.tax_minor)}
+    named = {"Id": standing.id, "SyncToken": standing.sync_token, "sparse": True}
+    # The mark of a void is a note, which would stay.
+    unmarked = {"PrivateNote": document.note or ""} if standing.is_voided else {}
+    return {**body, **unmarked, **named, "Line": lines, "TxnTaxDetail": tax}
+
+
 def customer_body(name: str, email: str | None, currency: str | None) -> dict[str, Any]:
     """The body that creates a customer; `currency` only where the company has several."""
     body: dict[str, Any] = {"DisplayName": name, "CompanyName": name}
@@ -83,7 +104,7 @@ def _line(line: ExportLine) -> dict[str, Any]:
     }
     detail |= {name: value for name, value in optional.items() if value is not None}
     return {
-        "DetailType": "SalesItemLineDetail",
+        "DetailType": SALES_LINE,
         "Amount": line.amount,
         "Description": line.description,
         "SalesItemLineDetail": detail,

@@ -14,6 +14,7 @@ from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.document_kinds import DocumentKind, kind_of
 from qbo_sync_dagster.domain.document_view import DocumentView
+from qbo_sync_dagster.domain.drift import fingerprint_at_link
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.totals import accepted_part, total_difference
 from qbo_sync_dagster.ledger import audit, exceptions, inbox, links
@@ -126,7 +127,8 @@ def _resolve_export(
     exceptions.resolve(
         connection,
         ctx.realm,
-        EXPORT_KINDS,
+        # A document that was created anew is no longer deleted there.
+        (*EXPORT_KINDS, ExceptionKind.DRIFT_GONE),
         [f"invoice:{invoice_id}" for invoice_id in invoice_ids],
         "It is in QuickBooks.",
     )
@@ -151,7 +153,9 @@ def _link(ctx: CycleContext, found: FoundDocument, origin: str) -> links.NewLink
         origin=origin,
         snapshot=found.agreed.as_json() if found.agreed else view,
         shown=view,
-        fingerprint=found.header.fingerprint,
+        fingerprint=(
+            fingerprint_at_link(found.header) if origin == "imported" else found.header.fingerprint
+        ),
         sync_token=version(found.shown.sync_token),
         generation=found.generation,
         payment_ids=found.shown.linked_payment_ids,

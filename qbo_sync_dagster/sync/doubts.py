@@ -20,8 +20,11 @@ from qbo_sync_dagster.domain.operation_kinds import LINKED_AS, RECORD_KINDS, exc
 from qbo_sync_dagster.ledger import exceptions, links, operations, postings
 from qbo_sync_dagster.sync.adoption import ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.credit_removals import CreditRemovalSettler
 from qbo_sync_dagster.sync.doubt_changes import settle_changes
+from qbo_sync_dagster.sync.doubt_credits import CreditRecogniser
 from qbo_sync_dagster.sync.doubt_customers import CustomerRecogniser
+from qbo_sync_dagster.sync.doubt_document_changes import DocumentChangeSettler
 from qbo_sync_dagster.sync.doubt_documents import DocumentRecogniser
 from qbo_sync_dagster.sync.doubt_payments import PaymentRecogniser
 from qbo_sync_dagster.sync.payment_changes import PaymentChangeSettler
@@ -35,9 +38,14 @@ RECOGNISERS: tuple[Callable[[CycleContext, Polled], Recogniser], ...] = (
     CustomerRecogniser,
     DocumentRecogniser,
     PaymentRecogniser,
+    CreditRecogniser,
 )
 # Each settles the updates, voids and deletes of the operation kinds that it names.
-CHANGE_SETTLERS: tuple[Callable[[CycleContext], ChangeSettler], ...] = (PaymentChangeSettler,)
+CHANGE_SETTLERS: tuple[Callable[[CycleContext], ChangeSettler], ...] = (
+    DocumentChangeSettler,
+    PaymentChangeSettler,
+    CreditRemovalSettler,
+)
 
 
 def settle_doubt(

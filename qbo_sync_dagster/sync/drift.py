@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
-from qbo_sync_dagster.domain.document_kinds import BY_LINK_KIND
+from qbo_sync_dagster.domain.document_changes import is_cancelled
+from qbo_sync_dagster.domain.document_kinds import BY_LINK_KIND, EXPORTS
 from qbo_sync_dagster.domain.document_view import DocumentView, FieldDifference, differences
 from qbo_sync_dagster.domain.drift import (
     DRIFT_KINDS,
@@ -16,12 +18,14 @@ from qbo_sync_dagster.domain.drift import (
     drift_exception,
     is_as_exported,
     is_gone_on_both_sides,
+    was_void_when_linked,
 )
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
-from qbo_sync_dagster.ledger import exceptions, links
+from qbo_sync_dagster.ledger import exceptions, links, operations
 from qbo_sync_dagster.sync.agreed_again import agree_again
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.outcome import DriftLine, DriftReport
+from qbo_sync_dagster.sync.void_queue import file_voids
 
 ALGAPSA_KINDS = (
     ExceptionKind.CHANGED_IN_ALGAPSA,
@@ -60,9 +64,20 @@ def report_drift(ctx: CycleContext) -> DriftReport:
             drift = {"fields": fields} if fields else None
             if drift != link.drift:
                 links.update(connection, link.link_id, drift=drift)
-        _settle(ctx, raised, DRIFT_KINDS, "QuickBooks shows the agreed version again.", connection)
-    changed = list(_changed_in_algapsa(ctx))
+        _settle(
+            ctx,
+            raised,
+            DRIFT_KINDS,
+            "QuickBooks shows the agreed version again.",
+            connection,
+            # Until it was created anew, a deleted document is missing.
+            unconfirmed=operations.being_made_anew(connection, ctx.realm, EXPORTS),
+        )
+    found_changed = list(_changed_in_algapsa(ctx))
+    voided = [each.voided for each in found_changed if each.voided]
+    changed = [each.record for each in found_changed if not each.voided]
     with ctx.ledger() as connection:
+        file_voids(connection, ctx, voided)
         _settle(
             ctx, changed, ALGAPSA_KINDS, "AlgaPSA shows the exported version again.", connection
         )
@@ -79,14 +94,24 @@ def _settle(
     kinds: Sequence[ExceptionKind],
     reason: str,
     connection: sa.Connection,
+    unconfirmed: Collection[str] = (),
 ) -> None:
     exceptions.raise_all(connection, ctx.realm, raised)
+    waiting = [f"invoice:{invoice_id}" for invoice_id in unconfirmed]
     for kind in kinds:
-        still = [record.record for record in raised if record.kind is kind]
+        still = [*(record.record for record in raised if record.kind is kind), *waiting]
         exceptions.resolve_others(connection, ctx.realm, [kind], still, reason)
 
 
-def _changed_in_algapsa(ctx: CycleContext) -> Iterator[ExceptionRecord]:
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """An exported document that AlgaPSA shows otherwise now; `voided` if a void follows from it."""
+
+    record: ExceptionRecord
+    voided: tuple[links.Link, DocumentHeader] | None
+
+
+def _changed_in_algapsa(ctx: CycleContext) -> Iterator[_Changed]:
     """Page by page: what AlgaPSA shows of all linked documents now, against what was exported."""
     after = 0
     while True:
@@ -111,7 +136,7 @@ def _headers(ctx: CycleContext, ids: Collection[str]) -> dict[str, DocumentHeade
 
 def _told(
     ctx: CycleContext, differing: Collection[str], headers: Mapping[str, DocumentHeader]
-) -> Iterator[ExceptionRecord]:
+) -> Iterator[_Changed]:
     with ctx.reading() as connection:
         linked = links.documents(connection, ctx.realm, differing)
     for link in linked.values():
@@ -124,7 +149,15 @@ def _told(
             BY_LINK_KIND[link.kind],
         )
         if record:
-            yield record
+            yield _Changed(record, _void(link, headers.get(link.algapsa_id)))
+
+
+def _void(
+    link: links.Link, header: DocumentHeader | None
+) -> tuple[links.Link, DocumentHeader] | None:
+    if header is None or not is_cancelled(header) or was_void_when_linked(link.fingerprint or ""):
+        return None
+    return link, header
 
 
 def _differences(link: links.Link, headers: Mapping[str, DocumentHeader]) -> list[FieldDifference]:

@@ -14,6 +14,7 @@ from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.document_kinds import BY_LINK_KIND, DOCUMENT_KINDS
 from qbo_sync_dagster.domain.document_view import DELETED, LIVE, DocumentView, iso
+from qbo_sync_dagster.domain.drift import fingerprint_at_link
 from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
 from qbo_sync_dagster.domain.totals import accepted_part
@@ -76,7 +77,7 @@ def _complete(
         link.link_id,
         snapshot=agreed.as_json(),
         shown=view.as_json(),
-        fingerprint=header.fingerprint,
+        fingerprint=fingerprint_at_link(header),
         sync_token=version(shown.sync_token),
         payment_ids=list(shown.linked_payment_ids),
         difference_minor=difference,

@@ -7,13 +7,19 @@ from itertools import groupby
 
 from qbo_sync_dagster.domain.document_kinds import EXPORTS
 from qbo_sync_dagster.domain.operation_kinds import (
+    APPLY_CREDIT,
     CHANGE_PAYMENT,
     CREATE_CUSTOMER,
     PUSH_PAYMENT,
+    REMOVE_CREDIT,
+    UPDATE_DOCUMENT,
+    VOID_DOCUMENT,
 )
 from qbo_sync_dagster.ledger import operations, postings
 from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError, NoAnswerError, QuickBooksError
 from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.credit_removals import CreditRemovalLevel
+from qbo_sync_dagster.sync.credits_out import CreditLevel
 from qbo_sync_dagster.sync.customers_out import CustomerLevel
 from qbo_sync_dagster.sync.documents_out import DocumentLevel
 from qbo_sync_dagster.sync.doubts import withdraw
@@ -23,13 +29,19 @@ from qbo_sync_dagster.sync.payment_changes import PaymentChangeLevel
 from qbo_sync_dagster.sync.payment_level import PaymentLevel
 from qbo_sync_dagster.sync.preferences import posting_rules
 from qbo_sync_dagster.sync.sending import Outgoing, Sent, send_again, send_new
+from qbo_sync_dagster.sync.updates_out import UpdateLevel
+from qbo_sync_dagster.sync.voids_out import VoidLevel
 
 # In this order, each after the one before is answered: removals, voids, customers, documents,
 # credit applications, payments.
 LEVELS: tuple[LevelPlan, ...] = (
     LevelPlan((CHANGE_PAYMENT,), PaymentChangeLevel),
+    LevelPlan((REMOVE_CREDIT,), CreditRemovalLevel),
+    LevelPlan((VOID_DOCUMENT,), VoidLevel),
     LevelPlan((CREATE_CUSTOMER,), CustomerLevel),
+    LevelPlan((UPDATE_DOCUMENT,), UpdateLevel),
     LevelPlan(EXPORTS, DocumentLevel, needs_reads=False),
+    LevelPlan((APPLY_CREDIT,), CreditLevel),
     LevelPlan((PUSH_PAYMENT,), PaymentLevel),
 )
 # Numbers of one chunk are looked up in one query; its documents are all that memory holds.

@@ -16,12 +16,21 @@ from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.digest import digest
 from qbo_sync_dagster.sync.documents_out import CLOSED, NOT_READY
 from qbo_sync_dagster.sync.references import load_references
+from qbo_sync_dagster.sync.update_queue import review_updates
+from qbo_sync_dagster.sync.void_queue import review_voids
 
 # Documents read at once, with all their lines.
 _CHUNK = 300
 
 
 def reconsider(ctx: CycleContext) -> None:
+    """Look at everything again that failed or is held."""
+    review_voids(ctx)
+    review_updates(ctx)
+    _reconsider_exports(ctx)
+
+
+def _reconsider_exports(ctx: CycleContext) -> None:
     """Queue failed exports again that would be sent in another form than the one that failed.
 
     One that waits for a closed period is queued each cycle, since only QuickBooks knows whether
