@@ -21,6 +21,7 @@ from qbo_sync_dagster.domain.operation_kinds import CREATE_CUSTOMER
 from qbo_sync_dagster.ledger import exceptions, links, operations
 from qbo_sync_dagster.sync.adoption import DUPLICATE_NUMBER, ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.credit_queue import queue_credits
 from qbo_sync_dagster.sync.document_links import EXPORT_KINDS
 from qbo_sync_dagster.sync.outcome import OutboundOperations
 from qbo_sync_dagster.sync.unlinked import PAGE, linked_ids, unlinked_headers
@@ -59,13 +60,14 @@ def queue_operations(ctx: CycleContext) -> OutboundOperations:
             queued += _queue(ctx, connection, wanted)
         billed_clients |= {header.client_id for header in wanted}
         raised += exceptions_of(headers, scope)
+    credits_ = queue_credits(ctx)
     with ctx.ledger() as connection:
         _queue_customers(ctx, connection, billed_clients)
         _raise_standing(ctx, connection, raised)
         counts = operations.counts(connection, ctx.realm)
     return OutboundOperations(
-        queued=queued,
-        cancelled=cancelled,
+        queued=queued + credits_.queued,
+        cancelled=cancelled + credits_.cancelled,
         pending=counts["queued"] + counts["posting"],
         held=counts["held"],
         errored=counts["errored"],
