@@ -33,6 +33,7 @@ class Standing(Enum):
     BEFORE_GO_LIVE = "before go-live"
     FINALIZED_LATE = "dated before go-live, finalized after it"
     BOOKED_BY_ALGAPSA = "mapped by AlgaPSA itself"
+    BOOKED_BY_CSV = "taken to QuickBooks by a file of ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class CompanyScope:
 
     `linked` are the ids of documents with a link in any company of the tenant, `homes` the realm
     of each document that has one. `chosen` are those that staff chose to have created anew, however
-    they are dated.
+    they are dated, `booked_by_csv` those that a file of ours took to QuickBooks.
     """
 
     realm: str
@@ -52,6 +53,7 @@ class CompanyScope:
     linked: Collection[str]
     homes: Mapping[str, str]
     chosen: Collection[str] = ()
+    booked_by_csv: Collection[str] = ()
 
     def is_home_of(self, invoice_id: str) -> bool:
         """Whether the document goes to this company: by its home, else by the default."""
@@ -73,6 +75,8 @@ def standing(header: DocumentHeader, scope: CompanyScope) -> Standing:
 
 
 def _billed(header: DocumentHeader, scope: CompanyScope) -> Standing:
+    if header.invoice_id in scope.booked_by_csv:
+        return Standing.BOOKED_BY_CSV
     if header.invoice_id in scope.chosen:
         return Standing.TO_EXPORT
     if header.mapped_by_algapsa:

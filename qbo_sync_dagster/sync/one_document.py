@@ -34,6 +34,7 @@ _STANDS = {
     Standing.PREPAYMENT: "is a prepayment, which is not exported; its exception has the steps",
     Standing.BEFORE_GO_LIVE: "is dated before go-live, so it is only linked, never sent",
     Standing.FINALIZED_LATE: "is dated before go-live; its exception says what can be done",
+    Standing.BOOKED_BY_CSV: "was taken to QuickBooks by a file; link it by the history step",
     Standing.BOOKED_BY_ALGAPSA: "is booked by AlgaPSA itself, so it is not created again",
 }
 

@@ -1,0 +1,183 @@
+"""Export batches: chosen, previewed with every problem, sent to a named company, or written."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import timedelta
+
+import pytest
+
+from qbo_sync_dagster.actions.batching import preview_batch, run_batch, select, write_batch
+from qbo_sync_dagster.actions.errors import ActionRefusedError
+from qbo_sync_dagster.domain.batch_selection import BatchSelection
+from qbo_sync_dagster.onboarding.history import link_history
+from qbo_sync_dagster.sync.cycle import last_end, run_cycle
+
+from .conftest import NAMES, build_company
+
+BY = "Ada Fern"
+
+
+def numbered(*invoices) -> BatchSelection:  # noqa: ANN002
+    return BatchSelection(numbers={each.number for each in invoices})
+
+
+@pytest.fixture
+def second(world):  # noqa: ANN201
+    """A second company of the tenant, connected and with every link."""
+    company = build_company(world.quickbooks, world.clients, NAMES)
+    first, world.company = world.company, company
+    world.connect(company, company_name="Cedar Ridge East")
+    world.link_everything()
+    world.company = first
+    return company
+
+
+def cycle(world, company) -> None:
+    assert last_end(run_cycle(world.engine, company.realm, trigger="test")).outcome == "succeeded"
+
+
+def numbers_in(world, company) -> list[str]:
+    return [str(each["DocNumber"]) for each in world.quickbooks.list(company.realm, "Invoice")]
+
+
+def test_a_batch_sends_its_invoices_to_the_named_company_and_nowhere_else(world, second) -> None:
+    east, west = world.invoice(), world.invoice()
+
+    done = run_batch(world.engine, second.realm, numbered(east), BY)
+    cycle(world, second)
+    cycle(world, world.company)
+
+    assert (done.taken, done.left_out) == (1, ())
+    assert numbers_in(world, second) == [east.number]
+    assert numbers_in(world, world.company) == [west.number]
+
+
+def test_what_was_queued_for_another_company_moves_only_until_it_was_sent(world, second) -> None:
+    sent, waiting = world.exported(), world.invoice()
+    world.in_ledger(
+        "DELETE FROM links WHERE kind = 'service' AND realm = :r", r=world.company.realm
+    )
+    world.cycle()
+
+    done = run_batch(world.engine, second.realm, numbered(sent, waiting), BY)
+    cycle(world, second)
+    world.cycle()
+
+    assert done.taken == 1
+    assert [line.number for line in done.left_out] == [sent.number]
+    assert numbers_in(world, second) == [waiting.number]
+    assert numbers_in(world, world.company) == [sent.number]
+
+
+def test_a_preview_lists_every_problem_and_does_nothing(world) -> None:
+    good, taken = world.invoice(), world.history()
+    world.configure(go_live_date=world.today - timedelta(days=365))
+    draft = world.draft()
+    world.in_ledger(
+        "DELETE FROM links WHERE kind = 'client' AND algapsa_id = :c", c=world.clients[1]
+    )
+    unlinked = world.invoice(client=1)
+
+    selection = numbered(good, taken, draft, unlinked)
+    lines = {
+        each.number: each for each in preview_batch(world.engine, world.company.realm, selection)
+    }
+
+    assert lines[good.number].problems == ()
+    assert "already has a document" in lines[taken.number].problems[0]
+    assert "not linked to a QuickBooks customer" in lines[unlinked.number].problems[0]
+    assert draft.number not in lines
+    assert world.operations() == {}
+
+
+def test_a_batch_run_twice_exports_once(world) -> None:
+    invoice = world.invoice()
+
+    run_batch(world.engine, world.company.realm, numbered(invoice), BY)
+    run_batch(world.engine, world.company.realm, numbered(invoice), BY)
+    world.cycle()
+    again = run_batch(world.engine, world.company.realm, numbered(invoice), BY)
+
+    assert len(world.in_quickbooks(invoice)) == 1
+    assert again.taken == 0
+    assert again.left_out[0].problems == ("It is in QuickBooks already.",)
+
+
+def test_invoices_are_chosen_by_date_client_and_status(world) -> None:
+    wanted = world.invoice(client=1)
+    world.invoice(client=0)
+    chosen = select(
+        world.engine,
+        world.company.realm,
+        selection=BatchSelection(first=world.today, statuses={"sent"}),
+        client_names=["birch and vale law", NAMES[1]][1:],
+    )
+
+    lines = preview_batch(world.engine, world.company.realm, chosen)
+
+    assert [line.number for line in lines] == [wanted.number]
+
+
+def test_a_batch_of_everything_is_refused(world) -> None:
+    with pytest.raises(ActionRefusedError, match="Say which invoices"):
+        preview_batch(world.engine, world.company.realm, BatchSelection())
+
+
+def test_a_file_is_for_companies_that_are_not_connected(world) -> None:
+    invoice = world.invoice()
+
+    with pytest.raises(ActionRefusedError, match="is connected"):
+        write_batch(world.engine, world.company.realm, numbered(invoice), BY)
+
+
+def test_a_company_that_is_not_connected_gets_a_file_that_adds_up(world) -> None:
+    invoice = world.invoice(12_345)
+    world.configure(state="disconnected")
+
+    done = write_batch(world.engine, world.company.realm, numbered(invoice), BY)
+
+    [row] = csv.DictReader(io.StringIO(done.text))
+    assert row["*InvoiceNo"] == invoice.number
+    assert row["*Customer"] == NAMES[0]
+    assert row["*ItemAmount"] == "123.45"
+    assert row["*InvoiceDate"] == f"{world.today:%m/%d/%Y}"
+
+
+def test_what_a_file_took_to_quickbooks_is_never_created_again(world) -> None:
+    invoice = world.invoice()
+    world.configure(state="disconnected")
+    write_batch(world.engine, world.company.realm, numbered(invoice), BY)
+    world.configure(state="connected")
+
+    world.cycle()
+
+    assert world.in_quickbooks(invoice) == []
+    assert world.operations() == {}
+
+
+def test_what_a_file_took_to_quickbooks_is_linked_by_its_number(world) -> None:
+    invoice = world.invoice(10_000)
+    world.configure(state="disconnected")
+    write_batch(world.engine, world.company.realm, numbered(invoice), BY)
+    world.configure(state="connected")
+    customer = world.company.customers[world.clients[0]]
+    lines = [(world.company.item, "100.00")]
+    made = world.quickbooks.invoice(world.company.realm, customer, lines, DocNumber=invoice.number)
+
+    link_history(world.engine, world.company.realm)
+    world.cycle()
+
+    assert world.links() == {invoice.invoice_id: str(made["Id"])}
+    assert len(world.in_quickbooks(invoice)) == 1
+
+
+def test_a_file_is_written_whole_or_not_at_all(world) -> None:
+    good, booked = world.invoice(), world.exported()
+    world.configure(state="disconnected")
+
+    with pytest.raises(ActionRefusedError, match="Nothing was written"):
+        write_batch(world.engine, world.company.realm, numbered(good, booked), BY)
+
+    assert world.in_ledger("SELECT count(*) FROM export_batches") == [(0,)]
