@@ -17,8 +17,8 @@ from qbo_sync_dagster.domain.eligibility import (
     standing,
 )
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
-from qbo_sync_dagster.domain.operation_kinds import CREATE_CUSTOMER
-from qbo_sync_dagster.ledger import exceptions, links, operations
+from qbo_sync_dagster.domain.operation_kinds import CREATE_CUSTOMER, UPDATE_DOCUMENT
+from qbo_sync_dagster.ledger import batches, exceptions, links, operations
 from qbo_sync_dagster.sync.adoption import DUPLICATE_NUMBER, ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.credit_queue import queue_credits
@@ -41,6 +41,7 @@ def load_scope(
         linked=linked_ids(ctx, connection, invoice_ids),
         homes=links.homes(connection, company.tenant, invoice_ids),
         chosen=links.replaced(connection, ctx.realm, invoice_ids),
+        booked_by_csv=batches.booked_by_csv(connection, company.tenant, invoice_ids),
     )
 
 
