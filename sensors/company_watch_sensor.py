@@ -52,7 +52,8 @@ class Memory:
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Registers new companies, takes forgotten ones off the list, tells when a company "
-    "has not been synced for too long, records cycles whose run died, and refreshes the overview of all companies.",
+    "has not been synced for too long, records cycles whose run died, and refreshes the "
+    "overview of all companies.",
 )
 def company_watch_sensor(
     context: dg.SensorEvaluationContext, sync_engine: SyncEngineResource

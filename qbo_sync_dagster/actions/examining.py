@@ -63,7 +63,7 @@ def examine(engine: SyncEngine) -> Iterator[Finding]:
         yield _quickbooks(engine, company)
 
 
-_NO_COMPANY = "No QuickBooks company is connected yet: run `qbo-sync connections add`."
+_NO_COMPANY = "No QuickBooks company is connected yet: run `qbo-sync connect`."
 
 
 def _ledger_sentence(error: LedgerError | OperationalError) -> str:
@@ -125,7 +125,7 @@ def _quickbooks(engine: SyncEngine, company: Connection) -> Finding:
 def _state_sentence(company: Connection) -> str:
     return (
         f"{company.company_name} stands as {company.state!r}, so no cycle runs by itself: "
-        "run `qbo-sync connections add` with a new refresh token."
+        f"run `qbo-sync connections reconnect {company.company}`."
     )
 
 

@@ -18,6 +18,6 @@ def request_sync_now(ledger: sa.Engine, company: str, requested_by: str) -> int:
         if found.state == "disconnected":
             raise ActionRefusedError(
                 f"{found.company_name} is disconnected, so no cycle can run. Connect it again "
-                "with `qbo-sync connections add`."
+                f"with `qbo-sync connections reconnect {found.company}`."
             )
         return cycles.request(connection, found.realm, requested_by)

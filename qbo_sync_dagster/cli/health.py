@@ -65,7 +65,7 @@ def _last_cycle(panel: SyncHealth, joint: str) -> str:
 
 def _show_all(panels: list[SyncHealth]) -> None:
     if not panels:
-        answer("No QuickBooks company is connected yet. Run `qbo-sync connections add`.")
+        answer("No QuickBooks company is connected yet. Run `qbo-sync connect`.")
         return
     names = ("pending", "errored", "drift", "exceptions")
     table = new_table("company", "last cycle", *names)

@@ -95,7 +95,7 @@ class CatalogueEntry:
 CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
     ExceptionKind.CONNECTION_FAILED: CatalogueEntry(
         "Accounting connection failed authentication",
-        "Reconnect the company: `qbo-sync connections add` with a new refresh token.",
+        "Reconnect the company: `qbo-sync connections reconnect REALM`.",
         (Action.RECONNECT,),
     ),
     ExceptionKind.CONNECTION_EXPIRES: CatalogueEntry(

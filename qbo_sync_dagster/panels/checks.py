@@ -83,7 +83,7 @@ def freshness(health: SyncHealth, now: datetime) -> Verdict:
             Check.FRESHNESS,
             False,
             "QuickBooks refused the authorization, so no cycle runs. Reconnect the company: "
-            "`qbo-sync connections add` with a new refresh token.",
+            "`qbo-sync connections reconnect`.",
         )
     if not health.auto_sync:
         return Verdict(Check.FRESHNESS, True, "Auto-sync is off; cycles run only on Sync Now.")

@@ -33,7 +33,7 @@ def companies_panel(companies: Sequence[SyncHealth], now: datetime) -> Panel:
 
 def _summary(companies: Sequence[SyncHealth]) -> str:
     if not companies:
-        return "No company is connected yet. `qbo-sync connections add` connects one."
+        return "No company is connected yet. `qbo-sync connect` connects one."
     well = sum(_is_well(health) for health in companies)
     if well == len(companies):
         return f"All well in {words.counted(well, 'company', 'companies')}."

@@ -83,4 +83,4 @@ def test_a_company_that_no_cycle_serves_is_a_problem_although_quickbooks_answers
     quickbooks = list(examine(office.engine))[-1]
 
     assert quickbooks.verdict is Verdict.PROBLEM
-    assert "`qbo-sync connections add`" in quickbooks.sentence
+    assert "`qbo-sync connections reconnect " in quickbooks.sentence

@@ -28,5 +28,5 @@ def test_a_disconnected_company_is_told_to_connect_again(office: Office) -> None
     with office.engine.ledger.begin() as connection:
         connections.update(connection, REALM, state="disconnected")
 
-    with pytest.raises(ActionRefusedError, match="connections add"):
+    with pytest.raises(ActionRefusedError, match="connections reconnect"):
         request_sync_now(office.engine.ledger, REALM, "the controller")

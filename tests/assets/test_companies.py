@@ -73,4 +73,4 @@ def test_without_companies_the_overview_says_how_to_connect_one(
     )
 
     (event,) = result.get_asset_materialization_events()
-    assert "connections add" in str(event.materialization.metadata["summary"].value)
+    assert "qbo-sync connect" in str(event.materialization.metadata["summary"].value)

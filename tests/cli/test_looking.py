@@ -28,7 +28,7 @@ def in_ledger(shell: Shell, act: Callable[..., Any], *values: Any, **named: Any)
 
 
 def test_health_shows_every_company_or_one(shell: Shell) -> None:
-    assert "connections add" in shell.ok("health")
+    assert "qbo-sync connect" in shell.ok("health")
     shell.connect()
     shell.connect("9341453000000002")
 

@@ -77,7 +77,7 @@ def test_a_refused_authorization_is_not_fresh_and_says_how_to_reconnect(
     verdict = checks.freshness(health_of(state="reconnect"), now)
 
     assert not verdict.passed
-    assert "qbo-sync connections add" in verdict.sentence
+    assert "qbo-sync connections reconnect" in verdict.sentence
 
 
 def test_waiting_changes_are_worth_a_look_and_errored_ones_are_wrong(health_of: HealthOf) -> None:

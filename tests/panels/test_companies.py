@@ -40,7 +40,7 @@ def test_a_company_that_needs_reconnecting_is_not_well(health_of: HealthOf, now:
 
 
 def test_no_company_says_how_to_connect_one(now: datetime) -> None:
-    assert "qbo-sync connections add" in str(companies_panel([], now)["summary"])
+    assert "qbo-sync connect" in str(companies_panel([], now)["summary"])
 
 
 def test_how_each_company_is_connected_stands_in_a_table_of_its_own(
