@@ -29,10 +29,12 @@ from qbo_sync_dagster.ledger import (
     links,
     operations,
     payment_links,
+    postings,
 )
 from qbo_sync_dagster.ledger.errors import DoubleLinkError
 from qbo_sync_dagster.ledger.payment_links import NewPaymentLink, PaymentLink
 from qbo_sync_dagster.quickbooks.objects import parse_payment
+from qbo_sync_dagster.sync.doubt_payments import sent_payment
 from qbo_sync_dagster.sync.engine import SyncEngine
 from qbo_sync_dagster.sync.payment_intake import NOT_OURS
 
@@ -108,6 +110,28 @@ def accept_payment(engine: SyncEngine, choice: Choice) -> str:
 def re_export_payment(engine: SyncEngine, choice: Choice) -> str:
     """Have a cycle bring a pushed payment back to AlgaPSA's version. Raises ActionRefusedError."""
     return decide(engine.ledger, choice, Action.RE_EXPORT, _re_export)
+
+
+def adopt_payment(
+    connection: sa.Connection, realm: str, operation: operations.Operation, payment_id: str
+) -> None:
+    """Link a QuickBooks payment to the receipt that was sent; polls then show what it is.
+
+    Raises DoubleLinkError, and ActionRefusedError where nothing was sent.
+    """
+    sent = postings.last_identity(connection, operation.operation_id)
+    if sent is None:
+        raise ActionRefusedError(f"{operation.label} was never sent.")
+    new = NewPaymentLink(
+        operation.record_id,
+        payment_id,
+        str(sent["invoice_id"]),
+        "adopted",
+        sent_payment(sent).as_json(),
+        generation=operation.generation,
+    )
+    payment_links.add(connection, realm, [new])
+    inbox.reopen(connection, realm, "Payment", [payment_id])
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,17 @@ def count_answers(connection: sa.Connection, operation_id: int, code: str) -> in
     return counted
 
 
+def last_identity(connection: sa.Connection, operation_id: int) -> dict[str, Any] | None:
+    """What recognises the object of an operation's newest send; None if nothing was sent."""
+    found: dict[str, Any] | None = connection.execute(
+        sa.select(postings.c.identity)
+        .where(postings.c.operation_id == operation_id)
+        .order_by(postings.c.posting_id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return found
+
+
 def unanswered(connection: sa.Connection, realm: str) -> list[Posting]:
     """Postings in doubt, oldest first."""
     own = [postings.c[name] for name in Posting.__slots__ if name in postings.c and name != "kind"]

@@ -19,7 +19,7 @@ from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.operation_kinds import PUSH_PAYMENT
 from qbo_sync_dagster.domain.own_money import OwnMoney, Receipt, own_money
-from qbo_sync_dagster.domain.payment_exceptions import payment_record
+from qbo_sync_dagster.domain.payment_exceptions import PAYMENT_KINDS, payment_record
 from qbo_sync_dagster.domain.payment_view import PaymentView, payment_differences, reduction
 from qbo_sync_dagster.domain.payments_out import is_own_row_known
 from qbo_sync_dagster.domain.payments_out_exceptions import changed_in_quickbooks
@@ -35,6 +35,9 @@ from qbo_sync_dagster.sync.payment_books import load_choices
 from qbo_sync_dagster.sync.payment_shown import payment_view
 from qbo_sync_dagster.sync.translate import version
 from qbo_sync_dagster.sync.unsettled import unsettled_pages
+
+# What may have been told of it before anybody knew that it is ours.
+_WHILE_FOREIGN = tuple(kind for kind in PAYMENT_KINDS if kind is not ExceptionKind.PAYMENT_DRIFT)
 
 
 def recognise_pushed(ctx: CycleContext) -> int:
@@ -68,7 +71,7 @@ class _Batch:
             if payment and change.object_id not in self._known and markers_in(payment.private_note)
         ]
         rows = _Rows(self._ctx, [payment for _, payment in marked]) if marked else None
-        settled: list[int] = []
+        settled: list[inbox.Change] = []
         with self._ctx.ledger() as connection:
             for change, payment in read:
                 link = self._known.get(change.object_id)
@@ -78,8 +81,16 @@ class _Batch:
                     is_ours = rows.adopt(connection, payment)
                 else:
                     is_ours = False
-                settled += [change.change_id] if is_ours else []
-            inbox.settle(connection, self._ctx.realm, settled, "known")
+                settled += [change] if is_ours else []
+            ids = [change.change_id for change in settled]
+            inbox.settle(connection, self._ctx.realm, ids, "known")
+            exceptions.resolve(
+                connection,
+                self._ctx.realm,
+                _WHILE_FOREIGN,
+                [payment_record(change.object_id) for change in settled],
+                "It is a payment that AlgaPSA itself received.",
+            )
         return len(settled)
 
     def _show(
