@@ -1,0 +1,124 @@
+"""Which of AlgaPSA's receipts go to QuickBooks, and how much of them to the invoice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from qbo_sync_dagster.domain.eligibility import Standing
+from qbo_sync_dagster.domain.own_money import Receipt
+from qbo_sync_dagster.domain.payments_out import (
+    PaidDocument,
+    PushScope,
+    Verdict,
+    judge_receipt,
+    line_for,
+    outgoing_payment,
+    reduced_line,
+)
+from qbo_sync_dagster.domain.sync_marker import markers_in, sync_marker
+
+SCOPE = PushScope(date(2026, 3, 1), datetime(2026, 3, 1, 20, tzinfo=UTC), "America/Los_Angeles")
+RECEIPT = Receipt(
+    "row",
+    "invoice",
+    4_000,
+    date(2026, 3, 5),
+    datetime(2026, 3, 5, tzinfo=UTC),
+    "check",
+    "a reference longer than 21 characters",
+)
+LINKED = PaidDocument("invoice", "INV-1", "client", "USD", quickbooks_id="130")
+UNLINKED = replace(LINKED, quickbooks_id=None, standing=Standing.TO_EXPORT)
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (LINKED, Verdict.SEND),
+        (UNLINKED, Verdict.WAIT),
+        (replace(UNLINKED, export_failed=True), Verdict.NO_INVOICE),
+        (replace(UNLINKED, standing=Standing.BEFORE_GO_LIVE), Verdict.NO_INVOICE),
+        (replace(UNLINKED, standing=Standing.BOOKED_BY_ALGAPSA), Verdict.NO_INVOICE),
+        (replace(UNLINKED, standing=Standing.CANCELLED), Verdict.NO_INVOICE),
+        (replace(UNLINKED, standing=Standing.PREPAYMENT), Verdict.LEFT_OUT),
+        (replace(UNLINKED, standing=Standing.ELSEWHERE), Verdict.LEFT_OUT),
+        (replace(UNLINKED, standing=Standing.LINKED), Verdict.LEFT_OUT),
+        (replace(LINKED, is_client_linked=False), Verdict.NO_CUSTOMER),
+        (replace(LINKED, is_draft=True), Verdict.REOPENED),
+        (replace(LINKED, differs=True), Verdict.TOTAL_DIFFERENCE),
+        (replace(LINKED, waiting=frozenset({"181"})), Verdict.SAME_MONEY),
+    ],
+)
+def test_what_becomes_of_a_receipt_follows_from_its_invoice(
+    document: PaidDocument, expected: Verdict
+) -> None:
+    assert judge_receipt(RECEIPT, document, SCOPE) is expected
+
+
+def test_a_payment_that_staff_told_apart_holds_nothing() -> None:
+    waits = replace(LINKED, waiting=frozenset({"181"}))
+
+    assert judge_receipt(RECEIPT, waits, SCOPE, {"181"}) is Verdict.SEND
+    assert judge_receipt(RECEIPT, waits, SCOPE, {"182"}) is Verdict.SAME_MONEY
+
+
+def test_a_receipt_before_go_live_is_late_only_if_recorded_since_connecting() -> None:
+    early = replace(RECEIPT, date=date(2026, 2, 28))
+    long_ago = replace(early, created_at=datetime(2026, 2, 27, tzinfo=UTC))
+
+    assert judge_receipt(early, LINKED, SCOPE) is Verdict.LATE
+    assert judge_receipt(long_ago, LINKED, SCOPE) is Verdict.BEFORE_GO_LIVE
+
+
+def test_a_receipt_that_was_taken_back_is_never_sent() -> None:
+    assert judge_receipt(replace(RECEIPT, taken_back=4_000), LINKED, SCOPE) is Verdict.TAKEN_BACK
+
+
+@pytest.mark.parametrize(
+    ("amount", "balance", "shortfall", "both_real", "expected"),
+    [
+        (4_000, 10_000, 0, False, 4_000),
+        (4_000, 4_000, 0, False, 4_000),
+        (4_000, 3_999, 0, False, None),
+        (4_000, 3_995, 5, False, 3_995),
+        (4_000, 3_994, 5, False, None),
+        (4_000, 1_000, 0, True, 1_000),
+        (4_000, 0, 0, True, 0),
+        (4_000, -500, 0, True, 0),
+    ],
+)
+def test_the_line_never_exceeds_what_is_open_and_less_is_held(
+    amount: int, balance: int, shortfall: int, both_real: bool, expected: int | None
+) -> None:
+    line = line_for(amount, balance, accepted_shortfall=shortfall, are_both_real=both_real)
+
+    assert line == expected
+
+
+def test_a_shrinking_payment_gives_up_its_unapplied_rest_first() -> None:
+    assert reduced_line(4_000, 6_000, 5_000) == 4_000
+    assert reduced_line(4_000, 6_000, 3_000) == 3_000
+
+
+def test_the_payment_carries_its_marker_its_date_and_21_characters() -> None:
+    sent = outgoing_payment(
+        "9341",
+        RECEIPT,
+        LINKED,
+        customer_id="7",
+        line_minor=4_000,
+        exchange_rate=None,
+        deposit_account=None,
+    )
+
+    assert markers_in(sent.note) == (sync_marker("9341", "payment", "row"),)
+    assert sent.reference == "a reference longer th"
+    assert sent.date == RECEIPT.date
+
+
+def test_a_marker_is_of_one_record_of_one_company() -> None:
+    assert len({sync_marker(r, "payment", row) for r in "12" for row in ("a", "b")}) == 4
+    assert sync_marker("1", "payment", "a") == sync_marker("1", "payment", "a")
