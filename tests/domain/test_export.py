@@ -388,3 +388,39 @@ def test_an_invoice_of_a_client_whose_customer_is_inactive_is_not_sent(
 
     assert "inactive" in problem
     assert ready(document(), client(), unavailable={"client-2"})
+
+
+# Credit notes
+
+
+def test_a_credit_note_turns_every_sign_and_carries_neither_term_nor_due_date(
+    document: Make, charge: Make, header: Make, client: Make
+) -> None:
+    given = charge(-6_000, quantity=Decimal(3), unit_price_minor=-2_000, tax_minor=-495)
+    kept = charge(1_000, unit_price_minor=1_000, tax_minor=83)
+    returned = charge(-500, quantity=Decimal(-1), unit_price_minor=500)
+    note = document(
+        given,
+        kept,
+        returned,
+        header=header(invoice_type="credit_note", total_minor=-5_912),
+    )
+
+    sent = ready(note, client(payment_terms="unheard of"))
+
+    assert [line.amount for line in sent.lines] == [Decimal(60), Decimal(-10), Decimal(5)]
+    assert [(line.quantity, line.unit_price) for line in sent.lines] == [
+        (3, Decimal(20)),
+        (1, Decimal(-10)),
+        (1, Decimal(5)),
+    ]
+    assert (sent.total_minor, sent.tax_minor) == (5_912, 412)
+    assert (sent.term_id, sent.due_date) == (None, None)
+
+
+def test_a_credit_note_over_a_positive_amount_is_refused(
+    document: Make, header: Make, client: Make
+) -> None:
+    note = document(header=header(invoice_type="credit_note"))
+
+    assert "positive amount" in refused(note, client()).problems[0]
