@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import re
 
+MARKER_START = "[sync:"
 _MARKER = re.compile(r"\[sync:[0-9a-f]{16}\]")
 
 
 def sync_marker(realm: str, kind: str, record_id: str) -> str:
     """The marker of one AlgaPSA record of a kind, such as `[sync:0123456789abcdef]`."""
     text = "\x1f".join(("marker", realm, kind, record_id))
-    return f"[sync:{hashlib.sha256(text.encode()).hexdigest()[:16]}]"
+    return f"{MARKER_START}{hashlib.sha256(text.encode()).hexdigest()[:16]}]"
 
 
 def markers_in(note: str) -> tuple[str, ...]:

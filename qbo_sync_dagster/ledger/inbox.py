@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 
-from qbo_sync_dagster.ledger.tables import inbound_changes
+from qbo_sync_dagster.ledger.tables import inbound_changes, links
 
 UNSETTLED = ("received", "parked")
 
@@ -169,6 +169,31 @@ def unsettled(
         inbound_changes.c.entity == entity,
         inbound_changes.c.state.in_(UNSETTLED),
         inbound_changes.c.change_id > after,
+        limit=limit,
+    )
+
+
+def unsettled_of_ours(
+    connection: sa.Connection, realm: str, marker: str, *, after: int, limit: int
+) -> list[Change]:
+    """Unsettled payment changes that are, or may be, payments that we pushed.
+
+    They are linked as such, or their note holds the start of a `marker`. Most payments are not.
+    """
+    pushed = sa.exists().where(
+        links.c.realm == inbound_changes.c.realm,
+        links.c.kind == "payment",
+        links.c.state == "live",
+        links.c.quickbooks_id == inbound_changes.c.object_id,
+    )
+    note = inbound_changes.c.payload["PrivateNote"].astext
+    return _changes(
+        connection,
+        inbound_changes.c.realm == realm,
+        inbound_changes.c.entity == "Payment",
+        inbound_changes.c.state.in_(UNSETTLED),
+        inbound_changes.c.change_id > after,
+        sa.or_(note.contains(marker, autoescape=True), pushed),
         limit=limit,
     )
 

@@ -23,7 +23,7 @@ from qbo_sync_dagster.domain.payment_exceptions import PAYMENT_KINDS, payment_re
 from qbo_sync_dagster.domain.payment_view import PaymentView, payment_differences, reduction
 from qbo_sync_dagster.domain.payments_out import is_own_row_known
 from qbo_sync_dagster.domain.payments_out_exceptions import changed_in_quickbooks
-from qbo_sync_dagster.domain.sync_marker import markers_in
+from qbo_sync_dagster.domain.sync_marker import MARKER_START, markers_in
 from qbo_sync_dagster.ledger import exceptions, inbox, links, operations, payment_links
 from qbo_sync_dagster.ledger.payment_links import NewPaymentLink, PaymentLink
 from qbo_sync_dagster.quickbooks.objects import Payment, parse_payment
@@ -34,7 +34,7 @@ from qbo_sync_dagster.sync.outcome import DriftLine, DriftReport
 from qbo_sync_dagster.sync.payment_books import load_choices
 from qbo_sync_dagster.sync.payment_shown import payment_view
 from qbo_sync_dagster.sync.translate import version
-from qbo_sync_dagster.sync.unsettled import unsettled_pages
+from qbo_sync_dagster.sync.unsettled import PAGE
 
 # What may have been told of it before anybody knew that it is ours.
 _WHILE_FOREIGN = tuple(kind for kind in PAYMENT_KINDS if kind is not ExceptionKind.PAYMENT_DRIFT)
@@ -45,10 +45,16 @@ def recognise_pushed(ctx: CycleContext) -> int:
 
     A change that cannot be read is left for the stage that parks it.
     """
-    settled = 0
-    for changes in unsettled_pages(ctx, "Payment"):
+    settled = after = 0
+    while True:
+        with ctx.reading() as connection:
+            changes = inbox.unsettled_of_ours(
+                connection, ctx.realm, MARKER_START, after=after, limit=PAGE
+            )
+        if not changes:
+            return settled
+        after = changes[-1].change_id
         settled += _Batch(ctx, changes).settle()
-    return settled
 
 
 class _Batch:
