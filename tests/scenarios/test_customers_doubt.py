@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from qbo_sync_dagster.ledger import links
 from qbo_sync_dagster.sandbox.algapsa import tenants
 
+ORPHAN = "Sent to QuickBooks, but its arrival can't be confirmed"
 NAME = "Fir Street Clinic"
 
 
@@ -53,3 +56,16 @@ def test_a_client_linked_elsewhere_meanwhile_is_told_and_stops_nothing(world) ->
     assert made in world.open()[0].what_happened
     assert len(world.in_quickbooks(next_one)) == 1
     assert world.operations() == {}
+
+
+def test_a_customer_made_inactive_before_it_was_confirmed_is_left_to_a_person(world) -> None:
+    client, made = _lost(world)
+    world.quickbooks.edit(world.company.realm, "Customer", made, Active=False)
+    world.later(timedelta(minutes=3))
+
+    for _ in range(2):
+        end = world.cycle()
+
+    assert end.outcome == "succeeded", end.sentence
+    assert client not in world.links("client")
+    assert ORPHAN in world.titles()
