@@ -12,9 +12,17 @@ import dagster as dg
 
 from assets.companies import companies
 from assets.cycle import sync_cycle_assets
+from assets.onboarding import (
+    booked_invoices,
+    client_matches,
+    invoice_sync_status,
+    product_mappings,
+)
 from qbo_sync_dagster.jobs.configure_company import configure_company
 from qbo_sync_dagster.jobs.edit_mappings import edit_mappings
+from qbo_sync_dagster.jobs.invoices import export_batch, preview_cycle, sync_invoice
 from qbo_sync_dagster.jobs.move_document import move_document
+from qbo_sync_dagster.jobs.onboarding import link_booked_invoices, link_clients
 from qbo_sync_dagster.jobs.prune_history import prune_history, prune_history_schedule
 from qbo_sync_dagster.jobs.resolve_exception import resolve_exception
 from qbo_sync_dagster.jobs.sync_cycle import sync_cycle
@@ -34,10 +42,14 @@ def build_definitions(*, resources: Mapping[str, object] | None = None) -> dg.De
     """
     install_redaction()
     return dg.Definitions(
-        assets=[sync_cycle_assets, companies],
+        assets=[
+            *(sync_cycle_assets, companies, invoice_sync_status),
+            *(client_matches, product_mappings, booked_invoices),
+        ],
         jobs=[
             *(sync_cycle, sync_now, resolve_exception, prune_history),
             *(configure_company, edit_mappings, move_document),
+            *(sync_invoice, preview_cycle, export_batch, link_clients, link_booked_invoices),
         ],
         schedules=[sync_cycle_schedule, prune_history_schedule],
         sensors=[sync_now_sensor, company_watch_sensor],

@@ -69,7 +69,8 @@ def test_the_assets_stand_in_their_groups(specs: dict[str, dg.AssetSpec]) -> Non
 
     assert groups == {
         "from_quickbooks": ["applied_changes", "drift_report", "inbound_changes"],
-        "to_quickbooks": ["outbound_operations", "posted_operations"],
+        "to_quickbooks": ["invoice_sync_status", "outbound_operations", "posted_operations"],
+        "onboarding": ["booked_invoices", "client_matches", "product_mappings"],
         "health": ["companies", "sync_exceptions", "sync_health"],
     }
 
@@ -125,10 +126,15 @@ def test_jobs_and_their_descriptions(repository: dg.RepositoryDefinition) -> Non
     assert sorted(jobs) == [
         "configure_company",
         "edit_mappings",
+        "export_batch",
+        "link_booked_invoices",
+        "link_clients",
         "move_document",
+        "preview_cycle",
         "prune_history",
         "resolve_exception",
         "sync_cycle",
+        "sync_invoice",
         "sync_now",
     ]
     assert all(job.description for job in jobs.values())

@@ -1,0 +1,156 @@
+"""One invoice now, a batch of chosen ones, and a preview of a whole cycle."""
+
+# Dagster reads the type of `context` itself, so annotations here are not put off.
+
+from datetime import date
+from enum import Enum
+
+import dagster as dg
+from pydantic import Field
+
+from assets.metadata import to_metadata
+from qbo_sync_dagster.actions.values import read_date
+from qbo_sync_dagster.jobs.speaking import COMPANY, asked_by, spoken
+from qbo_sync_dagster.resources import SyncEngineResource
+
+
+class SyncInvoice(dg.Config):
+    """Which invoice."""
+
+    company: str = Field(description=COMPANY, min_length=1, max_length=200)
+    invoice: str = Field(
+        description="The invoice's number, or its id in AlgaPSA.", min_length=1, max_length=200
+    )
+
+
+class PreviewCycle(dg.Config):
+    """Which company."""
+
+    company: str = Field(description=COMPANY, min_length=1, max_length=200)
+
+
+class Run(Enum):
+    """Whether a batch is only shown, or sent."""
+
+    preview = "preview"
+    send = "send"
+
+
+class ExportBatch(dg.Config):
+    """Which invoices go to which company; what is left empty takes everything."""
+
+    company: str = Field(description=f"Where they go. {COMPANY}", min_length=1, max_length=200)
+    run: Run = Field(
+        default=Run.preview, description="preview lists every problem and sends nothing."
+    )
+    first_date: str = Field(default="", description="Invoices dated from this day: 2026-01-31.")
+    last_date: str = Field(default="", description="Invoices dated until this day: 2026-02-28.")
+    clients: list[str] = Field(default=[], description="Clients, by name or id.")
+    statuses: list[str] = Field(default=[], description="AlgaPSA's statuses, such as sent.")
+    numbers: list[str] = Field(default=[], description="Invoice numbers.")
+
+
+@dg.op
+def sync_invoice_op(
+    context: dg.OpExecutionContext, config: SyncInvoice, sync_engine: SyncEngineResource
+) -> None:
+    """Export one invoice under a cycle's protections."""
+    from qbo_sync_dagster.sync.one_document import (  # noqa: PLC0415 - heavy
+        SyncedAs,
+        sync_document,
+    )
+
+    with sync_engine.engine() as engine, spoken():
+        done = sync_document(engine, config.company.strip(), config.invoice)
+    if done.outcome not in (SyncedAs.SYNCED, SyncedAs.ALREADY):
+        raise dg.Failure(done.sentence, allow_retries=False)
+    context.log.info(done.sentence)
+
+
+@dg.op
+def preview_cycle_op(
+    context: dg.OpExecutionContext, config: PreviewCycle, sync_engine: SyncEngineResource
+) -> None:
+    """Plan a cycle and show the plan; nothing is written anywhere."""
+    from qbo_sync_dagster.panels.preview import headline, preview_panel  # noqa: PLC0415 - heavy
+    from qbo_sync_dagster.sync.preview import preview_cycle as plan_cycle  # noqa: PLC0415 - heavy
+
+    with sync_engine.engine() as engine, spoken():
+        plan = plan_cycle(engine, config.company.strip())
+    context.add_output_metadata(to_metadata(preview_panel(plan)))
+    context.log.info(headline(plan))
+
+
+@dg.op
+def export_batch_op(
+    context: dg.OpExecutionContext, config: ExportBatch, sync_engine: SyncEngineResource
+) -> None:
+    """Show or send the batch; each problem stands in the log."""
+    from qbo_sync_dagster.actions import batching  # noqa: PLC0415 - heavy
+    from qbo_sync_dagster.domain.batch_selection import BatchSelection  # noqa: PLC0415 - heavy
+
+    company = config.company.strip()
+    with sync_engine.engine() as engine, spoken():
+        wanted = BatchSelection(
+            first=_day(config.first_date, "first_date"),
+            last=_day(config.last_date, "last_date"),
+            statuses=config.statuses,
+            numbers=config.numbers,
+        )
+        chosen = batching.select(engine, company, selection=wanted, client_names=config.clients)
+        if config.run is Run.preview:
+            lines = batching.preview_batch(engine, company, chosen)
+            left = [line for line in lines if line.problems]
+            context.log.info("%s can be sent.", len(lines) - len(left))
+        else:
+            done = batching.run_batch(engine, company, chosen, asked_by(context))
+            left = list(done.left_out)
+            context.log.info("Batch %s: %s queued.", done.batch_id, done.taken)
+    for line in left:
+        context.log.warning("Invoice %s: %s", line.number, " ".join(line.problems))
+
+
+def _day(text: str, name: str) -> date | None:
+    return read_date(text, name) if text.strip() else None
+
+
+_INVOICE = dg.RunConfig(
+    ops={"sync_invoice_op": SyncInvoice(company="company-to-sync", invoice="INV-000123")}
+)
+_PREVIEW = dg.RunConfig(ops={"preview_cycle_op": PreviewCycle(company="company-to-preview")})
+_BATCH = {
+    "ops": {
+        "export_batch_op": {
+            "config": {"company": "company-to-export-to", "run": "preview", "numbers": []}
+        }
+    }
+}
+
+
+@dg.job(
+    config=_INVOICE,
+    description="Sync to QuickBooks: export one invoice now instead of waiting for the next cycle. "
+    "invoice_sync_status lists all of them.",
+)
+def sync_invoice() -> None:
+    """One step: export it."""
+    sync_invoice_op()
+
+
+@dg.job(
+    config=_PREVIEW,
+    description="Show what a cycle of a company would do now, field by field, and do nothing.",
+)
+def preview_cycle() -> None:
+    """One step: plan and show."""
+    preview_cycle_op()
+
+
+@dg.job(
+    config=_BATCH,
+    description="Export chosen invoices to a company of your choice. Preview first: it lists every "
+    "problem and sends nothing.",
+)
+def export_batch() -> None:
+    """One step: show or send."""
+    export_batch_op()
