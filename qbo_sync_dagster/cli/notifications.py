@@ -81,7 +81,7 @@ def _addresses(file: Path | None) -> list[str]:
     if file is None and sys.stdin.isatty():
         return [typer.prompt("Address", hide_input=True, err=True)]
     text = sys.stdin.read() if file is None or str(file) == "-" else file.read_text()
-    return text.splitlines()
+    return [line for line in text.splitlines() if line.strip()]
 
 
 def _tell(shown: tuple[str, ...], *, as_json: bool) -> None:

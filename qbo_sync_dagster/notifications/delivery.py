@@ -104,4 +104,6 @@ def _send(target: Target, message: Message) -> Delivery:
 def _plugin(url: str) -> NotifyBase | None:
     import apprise  # noqa: PLC0415 - takes most of a second
 
+    # It logs addresses, and those hold passwords and tokens in many forms.
+    logging.getLogger("apprise").disabled = True
     return apprise.Apprise.instantiate(url, suppress_exceptions=True)
