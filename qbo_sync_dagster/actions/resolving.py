@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from qbo_sync_dagster.actions.accepting import accept
 from qbo_sync_dagster.actions.cases import Choice, open_case
+from qbo_sync_dagster.actions.credits import accept_loss, accept_uses, apply_again, carries_credit
 from qbo_sync_dagster.actions.dismissing import dismiss
 from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.actions.history import apply_history, match_history, push_history
@@ -88,8 +89,19 @@ _SERVED: Mapping[Action, Callable[[SyncEngine, Resolution], str]] = {
 # payments from before the sync are told apart by the exception that lists them.
 _OF_KIND: Mapping[ExceptionKind, Mapping[Action, Callable[[SyncEngine, Resolution], str]]] = {
     ExceptionKind.PAYMENT_DRIFT: {
-        Action.ACCEPT: lambda engine, wanted: accept_payment(engine, wanted.choice),
-        Action.RE_EXPORT: lambda engine, wanted: re_export_payment(engine, wanted.choice),
+        Action.ACCEPT: lambda engine, wanted: (
+            accept_loss(engine, wanted.choice)
+            if carries_credit(engine.ledger, wanted.choice.number)
+            else accept_payment(engine, wanted.choice)
+        ),
+        Action.RE_EXPORT: lambda engine, wanted: (
+            apply_again(engine, wanted.choice)
+            if carries_credit(engine.ledger, wanted.choice.number)
+            else re_export_payment(engine, wanted.choice)
+        ),
+    },
+    ExceptionKind.CREDIT_USED_ELSEWHERE: {
+        Action.ACCEPT: lambda engine, wanted: accept_uses(engine, wanted.choice),
     },
     ExceptionKind.HISTORY_PAYMENTS: {
         Action.MATCH: lambda engine, wanted: match_history(

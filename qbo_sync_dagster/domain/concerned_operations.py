@@ -37,6 +37,8 @@ _CONCERNED: Mapping[ExceptionKind, tuple[str, ...]] = {
     ExceptionKind.ALREADY_SETTLED: _PAYMENTS,
     ExceptionKind.REVERSAL_TO_RECORD: _PAYMENTS,
     ExceptionKind.CREDIT_FAILING: _CREDITS,
+    ExceptionKind.CREDIT_CONSUMED: _CREDITS,
+    ExceptionKind.CREDIT_WAITING: _CREDITS,
     ExceptionKind.CREDIT_USED_ELSEWHERE: _CREDITS,
 }
 

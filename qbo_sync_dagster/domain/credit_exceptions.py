@@ -111,8 +111,13 @@ def cannot_be_removed(
             f"{label} was taken back in AlgaPSA, but its payment still stands in QuickBooks: {why}"
         ),
         references=(RecordReference("algapsa", "credit_application", key, label),),
-        version=f"removal {key}",
+        version=removal_version(key),
     )
+
+
+def removal_version(key: str) -> str:
+    """What a dismissal of such an exception stands for."""
+    return f"removal {key}"
 
 
 def consumed(application: CreditApplication, left_minor: int) -> ExceptionRecord:

@@ -16,6 +16,7 @@ from qbo_sync_dagster.domain.credit_exceptions import (
     dispute_version,
     disputed,
     not_expressible,
+    removal_version,
     vanished_credits,
     waits_too_long,
 )
@@ -97,6 +98,9 @@ class _LeftAlone:
     def covers(self, application: CreditApplication) -> bool:
         record = credit_record(application.key)
         return record in self.orphans or (record, application.key) in self.versions
+
+    def keeps(self, link: CreditLink) -> bool:
+        return (credit_record(link.key), removal_version(link.key)) in self.versions
 
     def judged(self, dispute: Dispute) -> bool:
         return (f"invoice:{dispute.note_id}", dispute_version(dispute)) in self.versions
@@ -320,6 +324,8 @@ def _queue_removals(ctx: CycleContext, applications: Iterable[CreditApplication]
     live = {each.key: each for each in applications if not each.is_reversed}
     known = {each.key: each for each in applications}
     with ctx.ledger() as connection:
+        left_alone = _left_alone(connection, ctx.realm)
+        _revive_removals(connection, ctx)
         taken_back = [
             link
             for link in credit_links.standing(connection, ctx.realm)
@@ -339,8 +345,20 @@ def _queue_removals(ctx: CycleContext, applications: Iterable[CreditApplication]
                     credit_label(known[link.key]) if link.key in known else "Credit application",
                 )
                 for link in pushed
+                if not left_alone.keeps(link)
             ],
         )
+
+
+def _revive_removals(connection: sa.Connection, ctx: CycleContext) -> None:
+    """Only QuickBooks knows whether what held a removal is gone, so it is looked at again."""
+    held = [
+        operation.operation_id
+        for operation in operations.open_ones(connection, ctx.realm, REMOVE_CREDIT)
+        if operation.state == "held"
+        and (operation.next_attempt_at is None or operation.next_attempt_at <= ctx.engine.now())
+    ]
+    operations.revive(connection, held)
 
 
 def _stand_alone(

@@ -30,7 +30,7 @@ from qbo_sync_dagster.quickbooks.errors import (
 )
 from qbo_sync_dagster.quickbooks.objects import Payment, parse_payment
 from qbo_sync_dagster.sync.context import CycleContext
-from qbo_sync_dagster.sync.credits_out import CLOSED
+from qbo_sync_dagster.sync.credits_out import CLOSED, LOOK_AGAIN
 from qbo_sync_dagster.sync.levels import Terms
 from qbo_sync_dagster.sync.sending import Outgoing, Written
 
@@ -143,6 +143,7 @@ class CreditRemovalLevel:
             "held",
             reason=record.what_happened,
             reason_code=code,
+            next_attempt_at=None if code == CLOSED else self._ctx.engine.now() + LOOK_AGAIN,
         )
         exceptions.raise_all(connection, self._ctx.realm, [record])
 

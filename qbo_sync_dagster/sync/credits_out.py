@@ -62,7 +62,7 @@ CLOSED = "closed period"
 DISPUTED = "credit used differently"
 SHORT = "credit or invoice too small"
 # What frees the credit need not move the memo, so it is looked at again now and then.
-_LOOK_AGAIN = timedelta(hours=1)
+LOOK_AGAIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class CreditLevel:
             "held",
             reason=record.what_happened,
             reason_code=code,
-            next_attempt_at=self._ctx.engine.now() + _LOOK_AGAIN,
+            next_attempt_at=self._ctx.engine.now() + LOOK_AGAIN,
             fingerprint=item.fingerprint,
         )
         exceptions.raise_all(connection, self._ctx.realm, [record])

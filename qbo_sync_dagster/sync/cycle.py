@@ -56,6 +56,7 @@ from qbo_sync_dagster.sync.payments import apply_payments
 from qbo_sync_dagster.sync.payments_out import with_queued_payments
 from qbo_sync_dagster.sync.poll import Polled, poll, poll_since
 from qbo_sync_dagster.sync.posting import post_operations
+from qbo_sync_dagster.sync.preferences import auto_apply_warnings
 from qbo_sync_dagster.sync.pushed_payments import (
     recognise_pushed,
     report_payment_drift,
@@ -372,7 +373,7 @@ class _Cycle:
                 calls=dict(self._tally.calls),
                 summary=summarize(self._results),
                 problem=self._problem,
-                warnings=self._warnings,
+                warnings=[*self._warnings, *auto_apply_warnings(company)],
                 cursor=company.cursor,
             )
 

@@ -46,6 +46,7 @@ def _read(ctx: CycleContext) -> PostingRules:
         multi_currency=preferences.multi_currency is True,
     )
     kept = {
+        "auto_apply_credit": preferences.auto_apply_credit is True,
         "closing_date": rules.closing_date.isoformat() if rules.closing_date else None,
         "refuses_duplicate_numbers": rules.refuses_duplicate_numbers,
         "multi_currency": rules.multi_currency,
@@ -69,3 +70,14 @@ def _stored(ctx: CycleContext) -> PostingRules | None:
         refuses_duplicate_numbers=bool(kept["refuses_duplicate_numbers"]),
         multi_currency=bool(kept["multi_currency"]),
     )
+
+
+def auto_apply_warnings(company: connections.Connection) -> list[str]:
+    """What staff should know of QuickBooks' own habit of applying credits, as it was last read."""
+    if not (company.preferences or {}).get("auto_apply_credit"):
+        return []
+    return [
+        "QuickBooks applies credits by itself, to whichever invoice is oldest, and AlgaPSA may "
+        "apply them elsewhere. Switch it off in QuickBooks: Account and settings > Advanced > "
+        "Automation > Automatically apply credits."
+    ]

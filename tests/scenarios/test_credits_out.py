@@ -8,10 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from qbo_sync_dagster.actions.cases import Choice
+from qbo_sync_dagster.actions.resolving import Resolution, resolve
+from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.sandbox.algapsa import credit, tenants
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge
 
 FAILING = "Credit application keeps failing in accounting"
+DRIFT = "Applied payment was changed outside the sync"
 DIFFERENT = "Credit note is applied differently in QuickBooks"
 PREPAYMENT = "Prepayment credit applied to a synced invoice — QuickBooks not updated"
 GRANTED = "Credit that QuickBooks cannot express was applied to a synced invoice"
@@ -19,7 +23,7 @@ WAITING = "Credit application has been waiting on an invoice export for over a w
 CLOSED = "Dated in a closed QuickBooks period"
 
 
-def note(world, cents: int = 3_000, client: int = 0):
+def note(world, cents: int = 3_000, client: int = 0) -> Any:
     """A finalized credit note, not exported yet."""
     charge = Charge("Refund", -cents, service_id=world.service)
     return world.finalize(world.draft(charges=(charge,), client=client))
@@ -282,6 +286,7 @@ def test_quickbooks_that_applies_credits_by_itself_is_taken_at_its_word(world) -
     assert world.rows(invoice) == []
     settled(world)
     assert world.titles() == []
+    assert "applies credits by itself" in " ".join(world.cycle().health.warnings)
 
 
 def test_quickbooks_applied_another_amount_by_itself(world) -> None:
@@ -457,9 +462,62 @@ def test_a_linking_payment_that_quickbooks_lost_is_drift(world) -> None:
     world.quickbooks.delete(world.company.realm, "Payment", made["Id"])
     world.cycle()
 
-    assert world.titles() == ["Applied payment was changed outside the sync"]
+    assert world.titles() == [DRIFT]
     assert linking(world) == []
     assert world.state(invoice).credit_applied == 3_000
+
+    settle(world, DRIFT, Action.RE_EXPORT)
+    world.cycle()
+    world.cycle()
+
+    assert world.titles() == []
+    assert balance(world, invoice) == Decimal(70)
+    settled(world)
+
+
+def settle(world, title: str, action: Action) -> None:
+    choice = Choice(world.exception(title).number, "staff", "as the bank shows it")
+    resolve(world.engine, Resolution(action, choice))
+
+
+def test_the_loss_of_a_linking_payment_can_be_accepted(world) -> None:
+    invoice = world.exported(10_000)
+    note(world)
+    apply(world, invoice)
+    world.cycle()
+    [made] = linking(world)
+    world.quickbooks.delete(world.company.realm, "Payment", made["Id"])
+    world.cycle()
+
+    settle(world, DRIFT, Action.ACCEPT)
+    world.cycle()
+
+    assert world.titles() == []
+    assert linking(world) == []
+    settled(world)
+
+
+def test_notes_used_differently_can_be_accepted_as_they_are(world) -> None:
+    first, second = world.exported(10_000), world.exported(10_000)
+    note(world)
+    world.cycle()
+    [memo] = world.quickbooks.list(world.company.realm, "CreditMemo")
+    customer = world.company.customers[world.clients[0]]
+    world.quickbooks.apply_credit(
+        world.company.realm, customer, world.quickbooks_id(first), memo["Id"], Decimal(30)
+    )
+    apply(world, second)
+    world.cycle()
+
+    settle(world, DIFFERENT, Action.ACCEPT)
+    world.cycle()
+
+    assert world.titles() == []
+    assert (balance(world, first), balance(world, second)) == (70, 100)
+    assert (world.rows(first), world.rows(second)) == ([], [])
+    settled(world)
+    kept = world.in_ledger("SELECT amount_minor FROM decisions WHERE kind = 'accepted'")
+    assert kept == [(3_000,), (3_000,)]
 
 
 def test_a_restored_ledger_recognises_its_own_applications(world) -> None:

@@ -33,6 +33,7 @@ class Company:
             "book_close_date": CLOSED,
             "custom_numbers": True,
             "multi_currency": None,
+            "auto_apply_credit": None,
         }
     )
 
