@@ -199,7 +199,7 @@ def test_payment_on_a_cancelled_invoice_waits_and_the_others_go_on(world) -> Non
     assert (applied.payments_applied, applied.parked) == (1, 1)
     assert (world.rows(cancelled), world.rows(open_)) == ([], [10_000])
     assert world.state(cancelled).status == "cancelled"
-    assert world.titles() == ["Exported invoice was voided in AlgaPSA", NOT_PAYABLE]
+    assert world.titles() == ["Invoice void keeps failing in accounting", NOT_PAYABLE]
     [told] = [each for each in world.open() if each.title == NOT_PAYABLE]
     assert "which is cancelled in AlgaPSA" in told.what_happened
 
