@@ -249,7 +249,7 @@ def _raise_standing(
     refused = [
         f"invoice:{operation.record_id}"
         for operation in operations.open_ones(
-            connection, ctx.realm, EXPORTS, reason_code=DUPLICATE_NUMBER
+            connection, ctx.realm, (*EXPORTS, UPDATE_DOCUMENT), reason_code=DUPLICATE_NUMBER
         )
     ]
     for kind in (*STANDING_KINDS, ExceptionKind.ALREADY_IN_QUICKBOOKS):
