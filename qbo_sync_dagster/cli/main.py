@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from qbo_sync_dagster.cli import (
+    batches,
     configuration,
     connections,
     consent,
@@ -43,6 +44,7 @@ app.command()(cycles.cycle)
 app.command("sync-now")(cycles.sync_now)
 app.command()(invoices.invoices)
 app.command("sync-invoice")(invoices.sync_invoice)
+app.add_typer(batches.app)
 app.command()(health.health)
 app.add_typer(exceptions.app)
 app.add_typer(sandbox.app)

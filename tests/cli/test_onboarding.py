@@ -111,3 +111,26 @@ def test_an_unknown_invoice_is_refused_in_a_sentence(desk: Desk) -> None:
     told = desk.shell.refused("sync-invoice", desk.realm, "INV-404")
 
     assert "no finalized invoice INV-404" in told
+
+
+def test_a_batch_needs_to_be_narrowed(desk: Desk) -> None:
+    assert "Say which invoices" in desk.shell.refused("batches", "preview", desk.realm)
+
+
+def test_a_batch_of_nothing_shows_nothing(desk: Desk) -> None:
+    told = desk.shell.ok("batches", "preview", desk.realm, "--from", "2026-01-01")
+
+    assert "0 invoices can be sent" in told
+    assert "No batches yet." in desk.shell.ok("batches", "list", desk.realm)
+
+
+def test_a_file_is_refused_for_a_connected_company(desk: Desk) -> None:
+    told = desk.shell.refused("batches", "csv", desk.realm, "-", "--number", "INV-1")
+
+    assert "is connected" in told
+
+
+def test_an_unknown_client_is_refused_with_what_was_meant(desk: Desk) -> None:
+    told = desk.shell.refused("batches", "preview", desk.realm, "--client", "North Fork")
+
+    assert "Did you mean North Fork Law?" in told
