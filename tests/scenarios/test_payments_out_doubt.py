@@ -232,4 +232,5 @@ def test_a_restored_ledger_recognises_its_own_payments(world) -> None:
     world.cycle()
 
     assert world.links("payment") == made
+    assert world.in_ledger("SELECT origin FROM links WHERE kind = 'payment'") == [("adopted",)]
     in_step(world, invoice, 40)
