@@ -171,6 +171,8 @@ def test_a_document_that_is_being_queued_is_moved_only_afterwards(world, second)
     waiting = threading.Thread(target=move, args=(world, invoice, second))
     with world.engine.ledger.begin() as connection:
         links.set_home(connection, world.tenant, first.realm, [invoice.invoice_id])
+    with world.engine.ledger.begin() as connection:
+        links.set_home(connection, world.tenant, first.realm, [invoice.invoice_id])
         waiting.start()
         while waiting.is_alive() and not _waits_for_a_lock(world):
             pass
