@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
+from typing import Any
+
+import pytest
 
 from qbo_sync_dagster.domain.document_view import (
     DELETED,
@@ -60,6 +64,17 @@ def test_a_line_that_differs_is_told_by_its_position(view: Make) -> None:
             "quantity 2, item 13, amount 100.00, class 7",
         )
     ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"item_id": "13"}, {"quantity": "2"}, {"amount_minor": 10_001}, {"class_id": "7"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_each_part_of_a_line_is_compared_on_its_own(view: Make, change: dict[str, Any]) -> None:
+    [found] = differences(view(), view(lines=(replace(LINE, **change),)))
+
+    assert found.field == "line 1"
 
 
 def test_lines_added_and_taken_away_are_told(view: Make) -> None:
