@@ -145,6 +145,31 @@ def being_made_anew(connection: sa.Connection, realm: str, kinds: Collection[str
     return set(rows.scalars())
 
 
+def on_invoices(
+    connection: sa.Connection, realm: str, kinds: Collection[str], invoice_ids: Collection[str]
+) -> set[str]:
+    """Those of the invoices with an operation of these kinds on its way, on a record of theirs.
+
+    What failed or is held is not on its way.
+    """
+    rows = connection.execute(
+        sa.select(links.c.invoice_id)
+        .join(
+            operations,
+            sa.and_(
+                operations.c.realm == links.c.realm, operations.c.record_id == links.c.algapsa_id
+            ),
+        )
+        .where(
+            operations.c.realm == realm,
+            _of_kind(kinds),
+            operations.c.state.in_(["queued", "posting"]),
+            links.c.invoice_id == sa.any_(sa.literal(list(invoice_ids), sa.ARRAY(sa.Text))),
+        )
+    )
+    return set(rows.scalars())
+
+
 def due(
     connection: sa.Connection,
     realm: str,

@@ -6,7 +6,7 @@ while anything is applied to it, nor over a version that nobody has seen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Literal
 
@@ -244,18 +244,12 @@ def _closed(day: str, closing_date: date | None) -> bool:
     return bool(day) and is_closed(date.fromisoformat(day), closing_date)
 
 
-def _with_open_prerequisites(
-    connection: sa.Connection, realm: str, ids: Sequence[str]
-) -> Mapping[str, str]:
+def _with_open_prerequisites(connection: sa.Connection, realm: str, ids: Sequence[str]) -> set[str]:
     """Those of the documents on which something else is on its way, or must come off first."""
-    wanted = set(ids)
-    first = operations.open_ones(
-        connection, realm, (UPDATE_DOCUMENT, CHANGE_PAYMENT, REMOVE_CREDIT)
-    )
-    waiting: dict[str, str] = {}
-    for operation in first:
-        if operation.state not in ("queued", "posting"):
-            continue
-        touched = {operation.record_id, *operation.detail.get("invoice_ids", ())}
-        waiting |= dict.fromkeys(touched & wanted, operation.kind)
-    return waiting
+    updates = {
+        operation.record_id
+        for operation in operations.open_ones(connection, realm, UPDATE_DOCUMENT)
+        if operation.state in ("queued", "posting")
+    }
+    removals = (CHANGE_PAYMENT, REMOVE_CREDIT)
+    return (updates & set(ids)) | operations.on_invoices(connection, realm, removals, ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -300,3 +301,31 @@ def test_an_invoice_that_was_void_before_it_was_linked_is_told_and_not_voided(wo
 
     assert not _is_voided(world, found)
     assert "Exported invoice was voided in AlgaPSA" in world.titles()
+
+
+def test_a_void_waits_for_a_removal_from_the_same_invoice_whose_answer_is_missing(world) -> None:
+    invoice = world.exported()
+    found = world.quickbooks_id(invoice)
+    row = str(uuid.uuid4())
+    world.in_ledger(
+        "INSERT INTO links (realm, kind, algapsa_id, quickbooks_id, origin, invoice_id)"
+        " VALUES (:realm, 'payment', :row, '900', 'exported', :invoice)",
+        realm=world.company.realm,
+        row=row,
+        invoice=invoice.invoice_id,
+    )
+    world.in_ledger(
+        "INSERT INTO operations (realm, kind, record_id, label, state)"
+        " VALUES (:realm, 'change_payment', :row, 'Payment', 'posting')",
+        realm=world.company.realm,
+        row=row,
+    )
+    _void(world, invoice)
+    world.cycle()
+    assert not _is_voided(world, found)
+    assert world.operations()[f"Invoice {invoice.number}"] == "queued"
+
+    world.in_ledger("UPDATE operations SET state = 'done' WHERE kind = 'change_payment'")
+    world.cycle()
+
+    assert _is_voided(world, found)
