@@ -22,6 +22,7 @@ from qbo_sync_dagster.ledger import (
     connections,
     document_links,
     exceptions,
+    inbox,
     links,
     operations,
 )
@@ -224,6 +225,8 @@ def _commit(connection: sa.Connection, company: Connection, judged: _Judgement) 
             "Another company took one of these invoices meanwhile. Nothing was linked; import the "
             "file again to see which."
         )
+    memos = [row.quickbooks_id for row in judged.added if row.kind == "credit_memo"]
+    inbox.reopen_credits(connection, realm, memos)
     relinked = [f"client:{row.algapsa_id}" for _, row in judged.replaced if row.kind == "client"]
     exceptions.resolve(
         connection,

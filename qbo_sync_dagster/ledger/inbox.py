@@ -224,6 +224,21 @@ def newest(
     return {change.object_id: change for change in by_age}
 
 
+def seen_live(
+    connection: sa.Connection, realm: str, entity: str, object_ids: Collection[str]
+) -> set[str]:
+    """Those of the objects that a poll once brought as they stood, before any deletion."""
+    rows = connection.execute(
+        sa.select(inbound_changes.c.object_id).where(
+            inbound_changes.c.realm == realm,
+            inbound_changes.c.entity == entity,
+            inbound_changes.c.object_id == sa.any_(sa.literal(list(object_ids), sa.ARRAY(sa.Text))),
+            ~inbound_changes.c.deleted,
+        )
+    )
+    return set(rows.scalars())
+
+
 def settle(connection: sa.Connection, realm: str, change_ids: Iterable[int], state: str) -> None:
     """Give changes their state: applied, known, foreign or parked."""
     connection.execute(
@@ -270,6 +285,29 @@ def received_before(
         )
     )
     return set(rows.scalars())
+
+
+def reopen_credits(connection: sa.Connection, realm: str, memo_ids: Collection[str]) -> int:
+    """Have payments planned anew that take from these credit memos, for a new link's sake."""
+    line = inbound_changes.c.payload["Line"]
+    takes = [
+        line.contains([{"LinkedTxn": [{"TxnType": "CreditMemo", "TxnId": memo_id}]}])
+        for memo_id in sorted(set(memo_ids))
+    ]
+    if not takes:
+        return 0
+    result = connection.execute(
+        sa.update(inbound_changes)
+        .where(
+            inbound_changes.c.realm == realm,
+            inbound_changes.c.entity == "Payment",
+            inbound_changes.c.state.in_(["applied", "known", "foreign"]),
+            sa.or_(*takes),
+            ~_has_newer(),
+        )
+        .values(state="received", settled_at=None)
+    )
+    return result.rowcount
 
 
 def count_parked(connection: sa.Connection, realm: str) -> int:

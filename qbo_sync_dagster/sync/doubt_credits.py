@@ -37,16 +37,15 @@ class CreditRecogniser:
             linked = {
                 link.payment_id for link in credit_links.of_payments(connection, ctx.realm, ids)
             }
-            known = inbox.newest(connection, ctx.realm, "Payment", ids)
+            known = inbox.seen_live(connection, ctx.realm, "Payment", ids)
         for item in payments:
-            if item.id not in linked:
-                self._note(item, known.get(item.id))
+            # One that stood before is not the one in doubt; of the others nobody can tell.
+            if item.deleted and item.id not in known and item.id not in linked:
+                self._unknown_gone += 1
+            elif not item.deleted and item.id not in linked:
+                self._note(item)
 
-    def _note(self, item: RawObject, known: inbox.Change | None) -> None:
-        # The poll is in the inbox already: what it alone knows may be the one in doubt.
-        if item.deleted:
-            self._unknown_gone += known is None or known.deleted
-            return
+    def _note(self, item: RawObject) -> None:
         try:
             payment = parse_payment(item.payload)
             seen = SeenCredit(
@@ -58,7 +57,9 @@ class CreditRecogniser:
         except DomainError:
             self._unknown_gone += 1
             return
-        if payment.total == 0:
+        if payment.is_void:
+            self._unknown_gone += 1
+        elif payment.total == 0:
             self._seen.append(seen)
 
     def findings(self, unanswered: Sequence[postings.Posting]) -> Mapping[int, Findings]:

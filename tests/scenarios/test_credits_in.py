@@ -206,3 +206,28 @@ def test_credit_of_an_unlinked_memo_that_algapsa_also_applied_is_asked_about(wor
 
     assert SAME in world.titles()
     assert world.rows(invoice) == []
+    assert len(world.quickbooks.list(world.company.realm, "Payment")) == 1
+
+
+def test_a_memo_linked_after_its_credit_came_in_as_money_is_looked_at_again(world) -> None:
+    invoice = world.exported(10_000)
+    customer = world.company.customers[world.clients[0]]
+    lines = [(world.company.item, Decimal(30))]
+    memo = str(world.quickbooks.credit_memo(world.company.realm, customer, lines)["Id"])
+    apply_in_quickbooks(world, invoice, memo, "30.00")
+    world.receive()
+    assert world.rows(invoice) == [3_000]
+    charge = Charge("Refund", -3_000, service_id=world.service)
+    made = world.finalize(world.draft(charges=(charge,)))
+
+    world.link(("credit_memo", made.invoice_id, memo))
+    world.cycle()
+    assert STILL_OPEN in world.titles()
+    assert world.rows(invoice) == [3_000]
+
+    apply_in_algapsa(world, invoice, 3_000)
+    world.cycle()
+
+    assert STILL_OPEN not in world.titles()
+    assert world.rows(invoice) == [3_000, -3_000]
+    assert world.state(invoice).credit_applied == 3_000
