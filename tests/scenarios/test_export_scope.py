@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from qbo_sync_dagster.domain.eligibility import CompanyScope
 from qbo_sync_dagster.sandbox.algapsa import edits
 from qbo_sync_dagster.sandbox.algapsa.charges import manual_charge
+from qbo_sync_dagster.sync import outbound
 from qbo_sync_dagster.sync.cycle import last_end, run_cycle
 from tests.scenarios.conftest import NAMES, Company, World, build_company
 
@@ -234,3 +238,39 @@ def test_a_document_linked_in_another_company_is_not_exported_here(world, second
 
     assert end.sentence == "Nothing to do"
     assert _in_company(world, first) == []
+
+
+def test_a_document_linked_in_another_company_needs_no_home_to_be_left_alone(world, second) -> None:
+    invoice = world.invoice(8_000)
+    customer = second.customers[world.clients[0]]
+    theirs = world.quickbooks.invoice(second.realm, customer, [(second.item, "80.00")])
+    first, world.company = world.company, second
+    world.link(("invoice", invoice.invoice_id, theirs["Id"]))
+    world.company = first
+    world.in_ledger("DELETE FROM document_homes")
+
+    world.cycle()
+
+    assert _in_company(world, first) == []
+
+
+def test_a_home_set_by_another_company_at_that_moment_keeps_a_document_from_the_queue(
+    world, second, monkeypatch
+) -> None:
+    world.invoice()
+    world.quickbooks.fault("503", realm=world.company.realm, times=30)
+    world.cycle()
+    world.in_ledger("UPDATE connections SET is_default = false")
+    world.in_ledger(
+        "UPDATE connections SET is_default = true WHERE realm = :realm", realm=second.realm
+    )
+    load = outbound.load_scope
+
+    def loaded_before(*args: Any) -> CompanyScope:
+        return replace(load(*args), homes={})
+
+    monkeypatch.setattr(outbound, "load_scope", loaded_before)
+    _cycle_of(world, second)
+
+    queued = "SELECT count(*) FROM operations WHERE realm = :realm"
+    assert world.in_ledger(queued, realm=second.realm) == [(0,)]
