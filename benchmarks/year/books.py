@@ -247,7 +247,12 @@ class _Sides:
         }
 
     def _linked(self, kind: str) -> dict[str, str]:
-        return {row.quickbooks_id: row.algapsa_id for row in self._links if row.kind == kind}
+        # What staff accepted as lost stands for itself with all that was on it.
+        return {
+            row.quickbooks_id: row.algapsa_id
+            for row in self._links
+            if row.kind == kind and row.state == "live"
+        }
 
     def _label(self, invoice: str) -> str:
         document = self._documents.get(invoice)
