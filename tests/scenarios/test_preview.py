@@ -169,3 +169,19 @@ def test_what_depends_on_a_customer_yet_to_be_created_is_planned_too(world) -> N
     assert made[0].record.endswith("(new-1)")
     assert dict(made[1].fields)["CustomerRef.value"] == "new-1"
     assert world.quickbooks.list(world.company.realm, "Invoice") == []
+
+
+def test_a_payment_of_algapsa_on_an_invoice_yet_to_be_created_is_planned_too(world) -> None:
+    invoice = world.invoice(10_000)
+    world.record_in_algapsa(invoice, 4_000)
+
+    plan = preview(world)
+    world.cycle()
+
+    made = [each for each in plan.effects if each.side == "QuickBooks"]
+    assert [each.action for each in made] == ["create Invoice", "create Payment"]
+    fields = dict(made[1].fields)
+    assert fields["Line[1].LinkedTxn[1].TxnId"] == "new-1"
+    [payment] = world.quickbooks.list(world.company.realm, "Payment")
+    assert fields["TotalAmt"] == str(payment["TotalAmt"])
+    assert [each for each in preview(world).effects if each.side == "QuickBooks"] == []
