@@ -6,13 +6,23 @@ life and are not part of a view.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from qbo_sync_dagster.domain.money import format_minor
 
 LIVE, VOIDED, DELETED = "live", "voided", "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What people call the objects that a view refers to, by QuickBooks id, as far as known."""
+
+    customers: Mapping[str, str] = field(default_factory=dict)
+    items: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +35,14 @@ class LineView:
     class_id: str
     tax_code: str
 
-    def as_text(self) -> str:
-        """`3 x item 12 = 150.00`, for people."""
-        parts = [f"item {self.item_id or 'none'}", f"amount {format_minor(self.amount_minor)}"]
+    def as_text(self, names: Names) -> str:
+        """`quantity 3, item Backup, amount 150.00`, for people."""
+        item = names.items.get(self.item_id, self.item_id)
+        parts = [f"item {item or 'none'}", f"amount {format_minor(self.amount_minor)}"]
         if self.quantity:
             parts.insert(0, f"quantity {self.quantity}")
         if self.class_id:
-            parts.append(f"class {self.class_id}")
+            parts.append(f"class {names.classes.get(self.class_id, self.class_id)}")
         return ", ".join(parts)
 
 
@@ -83,15 +94,23 @@ class FieldDifference:
     shown: str
 
 
-def differences(agreed: DocumentView, shown: DocumentView) -> list[FieldDifference]:
-    """What changed from the agreed view to the one shown, field by field and line by line."""
+NO_NAMES = Names()
+
+
+def differences(
+    agreed: DocumentView, shown: DocumentView, names: Names = NO_NAMES
+) -> list[FieldDifference]:
+    """What changed from the agreed view to the one shown, field by field and line by line.
+
+    What differs is judged by ids; `names` only say it in words.
+    """
     if agreed.state != shown.state:
         return [FieldDifference("state", agreed.state, shown.state)]
     found = [
         FieldDifference(name, before or "none", after or "none")
         for name, before, after in (
             ("number", agreed.number, shown.number),
-            ("customer", agreed.customer_id, shown.customer_id),
+            ("customer", *_called(names, agreed.customer_id, shown.customer_id)),
             ("currency", agreed.currency, shown.currency),
             ("date", agreed.date, shown.date),
             ("due date", agreed.due_date, shown.due_date),
@@ -100,11 +119,19 @@ def differences(agreed: DocumentView, shown: DocumentView) -> list[FieldDifferen
         )
         if before != after
     ]
-    return found + _line_differences(agreed.lines, shown.lines)
+    return found + _line_differences(agreed.lines, shown.lines, names)
+
+
+def _called(names: Names, before: str, after: str) -> tuple[str, str]:
+    """Both customers by name; with their ids where two bear the same name."""
+    told = names.customers.get(before, before), names.customers.get(after, after)
+    if before != after and told[0] == told[1]:
+        return f"{told[0]} (id {before})", f"{told[1]} (id {after})"
+    return told
 
 
 def _line_differences(
-    agreed: tuple[LineView, ...], shown: tuple[LineView, ...]
+    agreed: tuple[LineView, ...], shown: tuple[LineView, ...], names: Names
 ) -> list[FieldDifference]:
     missing = LineView("", "", 0, "", "")
     found = []
@@ -118,7 +145,9 @@ def _line_differences(
             after.amount_minor,
             after.class_id,
         ):
-            texts = ["no line" if line is missing else line.as_text() for line in (before, after)]
+            texts = [
+                "no line" if line is missing else line.as_text(names) for line in (before, after)
+            ]
             found.append(FieldDifference(f"line {position + 1}", *texts))
     return found
 

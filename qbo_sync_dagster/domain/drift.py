@@ -37,13 +37,17 @@ def drift_exception(
     shown: DocumentView,
     found: Sequence[FieldDifference],
     document: DocumentKind = INVOICE,
+    named: Sequence[FieldDifference] | None = None,
 ) -> ExceptionRecord:
-    """The exception for an exported document that was changed, voided or deleted in QuickBooks."""
+    """The exception for an exported document that was changed, voided or deleted in QuickBooks.
+
+    `named` is what was `found`, with names in place of ids.
+    """
     is_gone = shown.state != LIVE
     if is_gone:
         told = f"was {shown.state} in QuickBooks."
     else:
-        fields = [f"{item.field}: {item.agreed} -> {item.shown}" for item in found]
+        fields = [f"{item.field}: {item.agreed} -> {item.shown}" for item in named or found]
         rest = len(fields) - _MOST_FIELDS_TOLD
         told = "was changed in QuickBooks. " + "; ".join(fields[:_MOST_FIELDS_TOLD])
         told += f"; and {rest} more." if rest > 0 else "."
@@ -52,9 +56,15 @@ def drift_exception(
         record=f"invoice:{invoice_id}",
         what_happened=f"{document.noun} {agreed.number} {told}",
         references=_references(invoice_id, quickbooks_id, agreed.number, document),
-        amounts={"exported total": agreed.total_minor, "QuickBooks total": shown.total_minor},
+        amounts=_totals(agreed, shown),
         version=drift_version(found),
     )
+
+
+def _totals(agreed: DocumentView, shown: DocumentView) -> dict[str, int]:
+    if agreed.total_minor == shown.total_minor:
+        return {}
+    return {"exported total": agreed.total_minor, "QuickBooks total": shown.total_minor}
 
 
 def drift_version(found: Sequence[FieldDifference]) -> str:

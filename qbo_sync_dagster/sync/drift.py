@@ -11,7 +11,13 @@ from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.document_changes import is_cancelled
 from qbo_sync_dagster.domain.document_kinds import BY_LINK_KIND, EXPORTS
-from qbo_sync_dagster.domain.document_view import DocumentView, FieldDifference, differences
+from qbo_sync_dagster.domain.document_view import (
+    NO_NAMES,
+    DocumentView,
+    FieldDifference,
+    Names,
+    differences,
+)
 from qbo_sync_dagster.domain.drift import (
     DRIFT_KINDS,
     changed_in_algapsa,
@@ -24,6 +30,7 @@ from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.ledger import exceptions, links, operations
 from qbo_sync_dagster.sync.agreed_again import agree_again
 from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.names_shown import names_shown
 from qbo_sync_dagster.sync.outcome import DriftLine, DriftReport
 from qbo_sync_dagster.sync.void_queue import file_voids
 
@@ -47,17 +54,19 @@ def report_drift(ctx: CycleContext) -> DriftReport:
         agreed = agree_again(ctx, connection, moved, headers)
         moved = [link for link in moved if link.link_id not in agreed]
         found = {link.link_id: _differences(link, headers) for link in moved}
+        drifted = [link for link in moved if found[link.link_id]]
+        names = names_shown(ctx, connection, drifted) if drifted else NO_NAMES
         raised = [
             drift_exception(
                 link.algapsa_id,
                 link.quickbooks_id,
                 _agreed(link),
                 _shown(link),
-                diff,
+                found[link.link_id],
                 BY_LINK_KIND[link.kind],
+                differences(_agreed(link), _shown(link), names),
             )
-            for link in moved
-            if (diff := found[link.link_id])
+            for link in drifted
         ]
         for link in moved:
             fields = [[item.field, item.agreed, item.shown] for item in found[link.link_id]]
@@ -83,7 +92,7 @@ def report_drift(ctx: CycleContext) -> DriftReport:
         )
     return DriftReport(
         documents=len(raised),
-        lines=tuple(_lines(moved, found)),
+        lines=tuple(_lines(drifted, names)),
         changed_in_algapsa=len(changed),
     )
 
@@ -174,13 +183,11 @@ def _shown(link: links.Link) -> DocumentView:
     return DocumentView.from_json(link.shown or link.snapshot or {})
 
 
-def _lines(
-    moved: Sequence[links.Link], found: Mapping[int, Sequence[FieldDifference]]
-) -> Iterable[DriftLine]:
-    for link in moved:
-        for item in found[link.link_id]:
+def _lines(drifted: Sequence[links.Link], names: Names) -> Iterable[DriftLine]:
+    for link in drifted:
+        for item in differences(_agreed(link), _shown(link), names):
             yield DriftLine(
-                document=_agreed(link).number,
+                document=f"{BY_LINK_KIND[link.kind].noun} {_agreed(link).number}",
                 quickbooks_id=link.quickbooks_id,
                 field=item.field,
                 agreed=item.agreed,
