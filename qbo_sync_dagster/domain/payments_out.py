@@ -37,9 +37,10 @@ class Verdict(Enum):
     SAME_MONEY = "a payment of QuickBooks waits on its invoice"
     TOTAL_DIFFERENCE = "the totals of its invoice differ"
     REOPENED = "its invoice is a draft again"
+    GONE = "its invoice was voided or deleted in QuickBooks"
 
 
-HOLDS = frozenset({Verdict.SAME_MONEY, Verdict.TOTAL_DIFFERENCE, Verdict.REOPENED})
+HOLDS = frozenset({Verdict.SAME_MONEY, Verdict.TOTAL_DIFFERENCE, Verdict.REOPENED, Verdict.GONE})
 NOT_MAPPED = frozenset({Verdict.NO_INVOICE, Verdict.NO_CUSTOMER})
 
 
@@ -77,6 +78,7 @@ class PaidDocument:
     quickbooks_id: str | None = None
     standing: Standing = Standing.LINKED
     is_draft: bool = False
+    is_gone_there: bool = False
     export_failed: bool = False
     export_is_held: bool = False
     is_client_linked: bool = True
@@ -101,6 +103,8 @@ def judge_receipt(
         return Verdict.NO_CUSTOMER
     if document.is_draft:
         return Verdict.REOPENED
+    if document.is_gone_there:
+        return Verdict.GONE
     if document.differs:
         return Verdict.TOTAL_DIFFERENCE
     return Verdict.SAME_MONEY if document.waiting - set(both_real) else Verdict.SEND

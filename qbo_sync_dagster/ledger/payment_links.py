@@ -48,7 +48,7 @@ class PaymentLink:
 
     @property
     def is_live_there(self) -> bool:
-        """Whether QuickBooks still shows the payment as it showed it last: neither void nor gone."""
+        """Whether QuickBooks showed the payment last as neither void nor gone."""
         return bool((self.shown or {}).get("state", "live") == "live")
 
 
@@ -138,6 +138,14 @@ def show(
         )
         .values(shown=shown, sync_token=sync_token, shown_at=sa.text("ledger_now()"))
     )
+
+
+def ever_linked(connection: sa.Connection, realm: str) -> set[str]:
+    """Every QuickBooks payment that has, or had, a payment of AlgaPSA."""
+    rows = connection.execute(
+        sa.select(links.c.quickbooks_id).where(links.c.realm == realm, links.c.kind == "payment")
+    )
+    return set(rows.scalars())
 
 
 def replaced_payments(connection: sa.Connection, realm: str, row_ids: Collection[str]) -> set[str]:

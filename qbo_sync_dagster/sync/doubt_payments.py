@@ -34,7 +34,8 @@ class PaymentRecogniser:
         self._shown: dict[str, tuple[Payment, PaymentView]] = {}
         self._unknown_gone = 0
         with ctx.reading() as connection:
-            linked = set(links.ids(connection, ctx.realm, "payment").values())
+            # What we took back ourselves is no unknown deletion.
+            linked = payment_links.ever_linked(connection, ctx.realm)
             linked |= set(links.ids(connection, ctx.realm, "credit_application").values())
         for item in newest(polled.objects):
             if item.entity == "Payment" and item.id not in linked:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.algapsa_payments import PaymentRecord
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
+from qbo_sync_dagster.domain.document_view import LIVE
 from qbo_sync_dagster.domain.eligibility import Standing, standing
 from qbo_sync_dagster.domain.history_leftovers import Choice
 from qbo_sync_dagster.domain.operation_kinds import EXPORT_INVOICE
@@ -190,6 +191,7 @@ def _document(
         quickbooks_id=link.quickbooks_id if link else None,
         standing=to_export,
         is_draft=header.status == "draft" or header.finalized_at is None,
+        is_gone_there=link is not None and (link.shown or {}).get("state", LIVE) != LIVE,
         # An export that is not even queued was dismissed.
         export_failed=export_state in (None, "errored"),
         export_is_held=export_state == "held",

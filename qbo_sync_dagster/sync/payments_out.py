@@ -239,12 +239,12 @@ class _Planner:
                     connection, self._ctx.realm, fresh.kind, fresh.record_id
                 )
                 ids = [operation.operation_id for operation in made]
-                operations.change(connection, ids, state, reason=code, reason_code=code)
-        for (state, reason), moved in moves.items():
-            if state == "queued" and reason is None:
+                operations.change(connection, ids, state, reason=_words(code), reason_code=code)
+        for (state, why), moved in moves.items():
+            if state == "queued" and why is None:
                 operations.revive(connection, moved)
             else:
-                operations.change(connection, moved, state, reason=reason, reason_code=reason)
+                operations.change(connection, moved, state, reason=_words(why), reason_code=why)
 
     def finish(self) -> None:
         """Withdraw what is no longer wanted; bring the exceptions in line with the queue."""
@@ -290,6 +290,10 @@ def push_key(receipt: Receipt, link: Link | None) -> str:
     """What a push was held for: it is looked at again once one of these moves."""
     invoice = (link.sync_token, link.accepted_minor) if link else ()
     return ":".join(str(part) for part in (receipt.net, *invoice))
+
+
+def _words(code: str | None) -> str | None:
+    return str(Verdict[code].value) if code and code in Verdict.__members__ else code
 
 
 def _wanted_state(verdict: Verdict, *, is_export_held: bool) -> tuple[str, str]:

@@ -48,6 +48,7 @@ UNLINKED = replace(LINKED, quickbooks_id=None, standing=Standing.TO_EXPORT)
         (replace(UNLINKED, standing=Standing.LINKED), Verdict.LEFT_OUT),
         (replace(LINKED, is_client_linked=False), Verdict.NO_CUSTOMER),
         (replace(LINKED, is_draft=True), Verdict.REOPENED),
+        (replace(LINKED, is_gone_there=True), Verdict.GONE),
         (replace(LINKED, differs=True), Verdict.TOTAL_DIFFERENCE),
         (replace(LINKED, waiting=frozenset({"181"})), Verdict.SAME_MONEY),
     ],
