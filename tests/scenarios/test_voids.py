@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from qbo_sync_dagster.actions.cases import Choice
+from qbo_sync_dagster.actions.re_exporting import re_export, void_in_quickbooks
 from qbo_sync_dagster.sandbox.algapsa import invoices
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge
 
@@ -329,3 +331,38 @@ def test_a_void_waits_for_a_removal_from_the_same_invoice_whose_answer_is_missin
     world.cycle()
 
     assert _is_voided(world, found)
+
+
+def test_staff_void_what_algapsa_deleted_and_nobody_asks_again(world) -> None:
+    invoice = world.exported()
+    found = world.quickbooks_id(invoice)
+    world.do(invoices.delete_invoice, invoice.invoice_id, by_sql=True)
+    world.cycle()
+    told = world.exception("Exported invoice was deleted in AlgaPSA")
+
+    void_in_quickbooks(world.engine.ledger, Choice(told.number, "Staff"))
+    world.cycle()
+
+    assert _is_voided(world, found)
+    _quiet(world)
+
+
+def test_a_voided_invoice_that_is_finalized_again_is_told_and_re_exported_in_place(world) -> None:
+    invoice = world.exported()
+    found = world.quickbooks_id(invoice)
+    world.do(invoices.reopen_invoice, invoice.invoice_id, by_sql=True, today=world.today)
+    world.cycle()
+    told = world.exception("Exported invoice was reopened in AlgaPSA")
+    void_in_quickbooks(world.engine.ledger, Choice(told.number, "Staff"))
+    world.cycle()
+    assert _is_voided(world, found)
+    assert world.titles() == []
+
+    world.finalize(invoice)
+    world.cycle()
+    told = world.exception("Exported invoice was changed in AlgaPSA")
+    re_export(world.engine.ledger, Choice(told.number, "Staff"))
+    world.cycle()
+
+    assert _shown(world, found)["TotalAmt"] == 100
+    _quiet(world)
