@@ -87,8 +87,7 @@ def test_a_credit_that_algapsa_applied_may_be_the_same_money(world) -> None:
 
     world.receive()
 
-    assert world.titles() == [SAME]
-    [told] = world.open()
+    told = world.exception(SAME)
     assert "AlgaPSA itself has a credit application of 25.00 there" in told.what_happened
     assert world.rows(invoice) == []
 
