@@ -54,6 +54,17 @@ def test_a_mapping_to_an_invoice_that_is_not_there_is_told_and_asked_about_once(
     assert world.in_quickbooks(invoice) == []
 
 
+def test_a_mapping_to_an_invoice_that_was_voided_is_told_and_makes_no_link(world) -> None:
+    invoice, theirs = _booked(world)
+    world.quickbooks.void(world.company.realm, "Invoice", theirs)
+
+    world.cycle()
+
+    assert world.links() == {}
+    assert world.titles() == [TAKEN]
+    assert world.in_quickbooks(invoice) == []
+
+
 def test_a_mapping_into_another_company_makes_no_link_here(world) -> None:
     invoice, _ = _booked(world, realm="9341450000000099")
 
