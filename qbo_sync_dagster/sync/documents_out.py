@@ -22,6 +22,7 @@ from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.export import ExportDocument, NotReady, prepare_export
 from qbo_sync_dagster.domain.export_problems import not_ready, number_taken, refused
+from qbo_sync_dagster.domain.operation_kinds import CREATE_CUSTOMER
 from qbo_sync_dagster.domain.re_dating import re_dated
 from qbo_sync_dagster.ledger import exceptions, links, operations, postings
 from qbo_sync_dagster.quickbooks.answers import RawObject
@@ -136,7 +137,9 @@ class DocumentLevel:
         header: DocumentHeader,
         prepared: NotReady,
     ) -> None:
-        if prepared.awaits_customer and self._ctx.connection.create_customers:
+        if prepared.awaits_customer and operations.with_open_ones(
+            connection, self._ctx.realm, CREATE_CUSTOMER, [header.client_id]
+        ):
             return  # its customer is being created; waiting costs no attempt
         self._set_aside(
             connection,

@@ -222,7 +222,9 @@ def _orphan(
 
 
 def _judged_version(ctx: CycleContext, posting: postings.Posting) -> str:
-    """What a dismissal stands for: a document as it is, whatever is sent of it."""
+    """What a dismissal stands for: a document as it is, a client by its name."""
+    if RECORD_KINDS[posting.kind] == "client":
+        return str(posting.identity["name"])
     is_document = RECORD_KINDS[posting.kind] == "invoice"
     headers = ctx.algapsa.document_headers([posting.record_id]) if is_document else []
     return headers[0].fingerprint if headers else posting.request_id

@@ -63,7 +63,7 @@ def queue_operations(ctx: CycleContext) -> OutboundOperations:
         raised += exceptions_of(headers, scope)
     credits_ = queue_credits(ctx)
     with ctx.ledger() as connection:
-        _queue_customers(ctx, connection, billed_clients)
+        _queue_customers(ctx, connection, billed_clients, left_alone)
         _raise_standing(ctx, connection, raised)
         counts = operations.counts(connection, ctx.realm)
     return OutboundOperations(
@@ -182,9 +182,12 @@ def _may_stand_in_quickbooks(
 
 
 def _queue_customers(
-    ctx: CycleContext, connection: sa.Connection, billed_clients: Collection[str]
+    ctx: CycleContext,
+    connection: sa.Connection,
+    billed_clients: Collection[str],
+    left_alone: Collection[tuple[str, str]],
 ) -> None:
-    """Queue customers that documents need, if staff switched that on."""
+    """Queue customers that documents need, if staff switched that on and dismissed none of them."""
     linked = links.ids(connection, ctx.realm, "client")
     missing = set(billed_clients) - linked.keys()
     if not ctx.connection.create_customers:
@@ -200,6 +203,7 @@ def _queue_customers(
         [
             operations.NewOperation(CREATE_CUSTOMER, client_id, _customer_label(names[client_id]))
             for client_id in sorted(missing & names.keys())
+            if (f"client:{client_id}", names[client_id]) not in left_alone
         ],
     )
 

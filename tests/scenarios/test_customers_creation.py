@@ -6,6 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from qbo_sync_dagster.actions.cases import Choice
+from qbo_sync_dagster.actions.resolving import Resolution, resolve
+from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.sandbox.algapsa import tenants
 
 NOT_READY = "Scheduled accounting export failed validation"
@@ -152,6 +155,30 @@ def test_a_refused_customer_is_tried_again_once_the_client_is_renamed(world) -> 
 
     assert end.outcome == "succeeded"
     assert len(_customers(world, "Fir Street Clinic LLC")) == 1
+    assert len(world.in_quickbooks(invoice)) == 1
+    assert world.titles() == []
+
+
+def test_a_customer_that_staff_dismissed_is_not_tried_again_until_the_client_is_renamed(
+    world,
+) -> None:
+    world.quickbooks.create(world.company.realm, "Vendor", {"DisplayName": "Fir Street Clinic"})
+    client = _new_client(world)
+    invoice = world.invoice(client=client)
+    world.cycle()
+    refused = world.exception("Scheduled accounting export keeps failing")
+    choice = Choice(refused.number, "Avery", "they leave us")
+    resolve(world.engine, Resolution(Action.DISMISS, choice))
+
+    world.cycle()
+    world.cycle()
+    assert [label for label in world.operations() if label.startswith("Customer")] == []
+    # The invoice does not wait in silence.
+    assert world.titles() == ["Scheduled accounting export failed validation"]
+
+    world.do(tenants.rename_client, world.clients[client], "Fir Street Clinic LLC")
+    world.cycle()
+    world.cycle()
     assert len(world.in_quickbooks(invoice)) == 1
     assert world.titles() == []
 
