@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -16,12 +17,9 @@ from qbo_sync_dagster.cli.failures import ListingGroup, command_group
 from qbo_sync_dagster.cli.opening import opened_engine, opened_ledger, read_settings
 from qbo_sync_dagster.cli.output import (
     JsonFlag,
-    add_row,
     answer,
     answer_block,
     answer_json,
-    answer_table,
-    new_table,
 )
 from qbo_sync_dagster.cli.parameters import AnyCompany
 from qbo_sync_dagster.domain.catalogue import Action
@@ -32,7 +30,7 @@ from qbo_sync_dagster.ledger.engine import ledger_now
 from qbo_sync_dagster.ledger.exceptions import StoredException
 from qbo_sync_dagster.panels import cures, words
 from qbo_sync_dagster.panels.deep_links import quickbooks_app, view_in_quickbooks
-from qbo_sync_dagster.panels.exceptions import COLUMNS, amounts, table_row
+from qbo_sync_dagster.panels.exceptions import amounts, table_row
 
 app = command_group(
     "exceptions", "What waits for a decision: show it, and settle it.", ListingGroup
@@ -69,15 +67,22 @@ def list_(
         answer_json({"exceptions": [asdict(each) for each in listed]})
         return
     is_open = [each for each in listed if each.state == "open"]
-    if listed:
-        ends = ("company", "how it ended") if closed else ("company",)
-        shown = new_table(*COLUMNS, *ends)
-        for each in listed:
-            ended = (_ended(each) or "open",) if closed else ()
-            add_row(shown, *table_row(each, now), names[each.realm], *ended)
-        answer_table(shown)
+    for each in listed:
+        _show_briefly(each, names[each.realm], now)
     told = f"{words.counted(len(is_open), 'open exception')}." if is_open else "No open exceptions."
     answer(f"{told} `qbo-sync exceptions show NUMBER` says what to do." if is_open else told)
+
+
+def _show_briefly(exception: StoredException, company: str, now: datetime) -> None:
+    """Three lines at most: a table of so many columns breaks every word of a narrow terminal."""
+    number, title, records, told, age, _, assignee = table_row(exception, now)
+    answer(f"{number}  {title}")
+    answer("   " + "; ".join(filter(None, [str(records), str(told)])))
+    seen = words.counted(exception.count, "time")
+    answer(f"   {company}, {age} old, seen {seen}, {assignee}")
+    if ended := _ended(exception):
+        answer(f"   {ended}")
+    answer("")
 
 
 @app.command("show")
