@@ -48,7 +48,7 @@ class Money:
 
 
 def has_cents(currency: str) -> bool:
-    """Whether one minor unit is 1/100 of the currency (money rules, section 2)."""
+    """Whether one minor unit is 1/100 of the currency, as AlgaPSA takes it to be for all."""
     return len(currency) == 3 and currency.upper() not in _OTHER_EXPONENTS
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.exc import IntegrityError
 
 from qbo_sync_dagster.ledger.errors import DoubleLinkError
-from qbo_sync_dagster.ledger.tables import document_homes, links
+from qbo_sync_dagster.ledger.tables import document_homes, inbound_changes, links
 
 # What AlgaPSA's invoices are linked as: its credit notes are invoices, too.
 DOCUMENTS = ("invoice", "credit_memo")
@@ -255,8 +255,42 @@ def replaced(connection: sa.Connection, realm: str, invoice_ids: Collection[str]
 
 
 def update(connection: sa.Connection, link_id: int, **values: object) -> None:
-    """Set columns of one link."""
+    """Set columns of one link.
+
+    Where less of a total difference is accepted than before, the invoice's payments are planned
+    anew: what the difference named of them until now is AlgaPSA's to take.
+    """
+    accepted = values.get("accepted_minor")
+    if isinstance(accepted, int):
+        _plan_payments_anew(connection, link_id, accepted)
     connection.execute(sa.update(links).where(links.c.link_id == link_id).values(**values))
+
+
+def _plan_payments_anew(connection: sa.Connection, link_id: int, accepted_minor: int) -> None:
+    paid = (
+        sa.select(links.c.realm, sa.func.jsonb_array_elements_text(links.c.payment_ids).label("id"))
+        .where(links.c.link_id == link_id, links.c.accepted_minor > accepted_minor)
+        .subquery()
+    )
+    newer = inbound_changes.alias("newer")
+    # Parked, not received: a change that has been applied once is not logged a second time.
+    connection.execute(
+        sa.update(inbound_changes)
+        .where(
+            inbound_changes.c.realm == paid.c.realm,
+            inbound_changes.c.entity == "Payment",
+            inbound_changes.c.object_id == paid.c.id,
+            inbound_changes.c.state == "applied",
+            ~sa.exists().where(
+                newer.c.realm == inbound_changes.c.realm,
+                newer.c.entity == inbound_changes.c.entity,
+                newer.c.object_id == inbound_changes.c.object_id,
+                newer.c.change_id != inbound_changes.c.change_id,
+                sa.or_(newer.c.version > inbound_changes.c.version, newer.c.deleted),
+            ),
+        )
+        .values(state="parked")
+    )
 
 
 def show(connection: sa.Connection, seen: Collection[Shown]) -> None:

@@ -75,6 +75,28 @@ def test_accepted_drift_stays_accepted_and_its_difference_is_named(world: World)
     assert world.metered() == 1
 
 
+def test_a_payment_capped_at_an_accepted_difference_is_topped_up_once_it_is_gone(
+    world: World,
+) -> None:
+    invoice = world.exported(10_000)
+    edit_amount(world, invoice, "125.00")
+    world.cycle()
+    settle(world, CHANGED, Action.ACCEPT)
+    world.pay((invoice, "125.00"))
+    world.cycle()
+    assert world.rows(invoice) == [10_000]
+
+    [item] = world.do(edits.charge_ids, invoice.invoice_id)
+    world.do(edits.reprice_charge, invoice.invoice_id, item, 12_500)
+    world.cycle()
+    settle(world, IN_ALGAPSA, Action.ACCEPT)
+    world.cycle()
+
+    assert sum(world.rows(invoice)) == 12_500
+    assert world.state(invoice).status == "paid"
+    assert world.titles() == []
+
+
 def test_drift_that_is_changed_back_in_quickbooks_closes_by_itself(world: World) -> None:
     invoice = world.exported(10_000)
     edit_amount(world, invoice, "125.00")
