@@ -19,6 +19,9 @@ from qbo_sync_dagster.algapsa.sql import METADATA_KEY, book_date
 _UNKNOWN_STATEMENT = "26000"
 _DUPLICATE_STATEMENT = "42P05"
 _MARK = "qbo_sync_prepared_payments"
+# A table that was empty when its plan was made may be read through any index, the wrong ones too;
+# so plans live for this many payments and are then made for the size that tables have by now.
+_PLAN_LIFE = 200
 
 _TYPES = {
     "lock": "bigint",
@@ -112,6 +115,7 @@ class PaymentStatements:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
+        self._opened = 0
         if _MARK not in connection.info:
             connection.info[_MARK] = _is_prepared(connection)
 
@@ -124,6 +128,9 @@ class PaymentStatements:
 
     def open(self, values: Mapping[str, object]) -> Sequence[sa.Row[Any]]:
         """Lock the payment `:lock`, then the invoices `:ids`; their states under the locks."""
+        if self._opened % _PLAN_LIFE == 0:
+            self._connection.exec_driver_sql("DISCARD PLANS")
+        self._opened += 1
         return self._connection.execute(self._texts.open, values).all()
 
     def write(self, values: Mapping[str, object]) -> None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.algapsa.errors import AlgaPsaBusyError, PaymentRowTakenError
 from qbo_sync_dagster.algapsa.payment_statements import PaymentStatements
+from qbo_sync_dagster.algapsa.payments_write import PaymentWriter
 from qbo_sync_dagster.domain import payment_ids
 from qbo_sync_dagster.domain.payment_plan import PaymentPlan, StalePlan
 from qbo_sync_dagster.domain.payment_refusals import RefusalKind
@@ -391,3 +392,39 @@ def test_pooled_connection_that_another_client_prepared_is_used_as_it_is(msp: Ms
         connection.info.clear()
     apply(msp, wanted((invoice, 10_000)))
     assert msp.rows(invoice) == [(10_000, "completed")]
+
+
+def test_payments_are_found_by_their_invoice_even_where_the_first_met_an_empty_table(
+    msp: Msp,
+) -> None:
+    invoice, other = msp.final(), msp.final()
+    # Planned anew is what counts here, not what AlgaPSA's own housekeeping happens to do.
+    msp.execute("ALTER TABLE invoice_payments SET (autovacuum_enabled = off)")
+    with msp.gateway.payment_writer() as writer:
+        with writer.transaction(REALM, "181", {invoice}):
+            pass
+        msp.execute(
+            "INSERT INTO invoice_payments (tenant, payment_id, invoice_id, amount, payment_method,"
+            " payment_date, status) SELECT :tenant, gen_random_uuid(), :invoice, 1, 'check', now(),"
+            " 'completed' FROM generate_series(1, 5000)",
+            tenant=msp.tenant,
+            invoice=other,
+        )
+        for number in range(200):
+            with writer.transaction(REALM, str(number), {invoice}):
+                pass
+        assert _payments_read(writer, invoice) == 0
+
+
+def _payments_read(writer: PaymentWriter, invoice: str) -> int:
+    """Rows of invoice_payments that one more payment looks at."""
+    with writer.transaction(REALM, "200", {invoice}):
+        # What earlier transactions read counts as this one's until it was flushed.
+        writer._connection.execute(sa.text("SELECT pg_stat_force_next_flush()"))
+    read = sa.text(
+        "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables"
+        " WHERE relname = 'invoice_payments'"
+    )
+    with writer.transaction(REALM, "181", {invoice}):
+        found: int = writer._connection.execute(read).scalar_one()
+    return found
