@@ -1,4 +1,4 @@
-"""Onboarding as assets, one per step, and the state of every invoice: read live, per company.
+"""Onboarding as assets, one per step: read live, per company.
 
 They show; the jobs beside them do. What belongs here: Dagster's words. What does not: any match.
 """
@@ -81,29 +81,3 @@ def booked_invoices(
             company = connection_of(ledger, context.partition_key)
         found = propose_history(engine, company.realm)
     return dg.MaterializeResult(metadata=to_metadata(history_panel(company.company_name, found)))
-
-
-@dg.asset(
-    group_name="to_quickbooks",
-    owners=[OWNER],
-    kinds={"postgres"},
-    partitions_def=realm_partitions,
-    description="Every finalized invoice with its state (not synced, queued, synced, drift, error, "
-    "voided), its number and link in QuickBooks, and when the sync last saw it. The job "
-    "`sync_invoice` exports one now.",
-)
-def invoice_sync_status(
-    context: dg.AssetExecutionContext, sync_engine: SyncEngineResource
-) -> dg.MaterializeResult[None]:
-    """Read the state of all invoices now."""
-    from qbo_sync_dagster.panels.deep_links import quickbooks_app  # noqa: PLC0415 - heavy
-    from qbo_sync_dagster.panels.invoices import invoices_panel  # noqa: PLC0415 - heavy
-    from qbo_sync_dagster.sync.invoice_status import invoice_statuses  # noqa: PLC0415 - heavy
-
-    with sync_engine.engine() as engine:
-        with engine.ledger.connect() as ledger:
-            company = connection_of(ledger, context.partition_key)
-        app = quickbooks_app(engine.config.quickbooks.api_base_url)
-        rows = invoice_statuses(engine, company.realm)
-    panel = invoices_panel(company.company_name, rows, app)
-    return dg.MaterializeResult(metadata=to_metadata(panel))

@@ -12,12 +12,8 @@ import dagster as dg
 
 from assets.companies import companies
 from assets.cycle import sync_cycle_assets
-from assets.onboarding import (
-    booked_invoices,
-    client_matches,
-    invoice_sync_status,
-    product_mappings,
-)
+from assets.invoices import invoice_sync_status
+from assets.onboarding import booked_invoices, client_matches, product_mappings
 from qbo_sync_dagster.jobs.configure_company import configure_company
 from qbo_sync_dagster.jobs.edit_mappings import edit_mappings
 from qbo_sync_dagster.jobs.invoices import export_batch, preview_cycle, sync_invoice
@@ -30,6 +26,7 @@ from qbo_sync_dagster.jobs.sync_now import sync_now
 from qbo_sync_dagster.quickbooks.redact import install_redaction
 from qbo_sync_dagster.resources import SyncEngineResource
 from sensors.company_watch_sensor import company_watch_sensor
+from sensors.invoice_status_sensor import invoice_status_sensor
 from sensors.sync_cycle_schedule import sync_cycle_schedule
 from sensors.sync_now_sensor import sync_now_sensor
 
@@ -52,7 +49,7 @@ def build_definitions(*, resources: Mapping[str, object] | None = None) -> dg.De
             *(sync_invoice, preview_cycle, export_batch, link_clients, link_booked_invoices),
         ],
         schedules=[sync_cycle_schedule, prune_history_schedule],
-        sensors=[sync_now_sensor, company_watch_sensor],
+        sensors=[sync_now_sensor, company_watch_sensor, invoice_status_sensor],
         resources={"sync_engine": SyncEngineResource()} | dict(resources or {}),
         executor=dg.in_process_executor,
     )

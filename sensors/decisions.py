@@ -79,6 +79,13 @@ def closed_cycles(latest: Mapping[str, Cycle]) -> str:
     return ";".join(closed)
 
 
+def last_closed(latest: Mapping[str, Cycle]) -> dict[str, int]:
+    """The newest cycle of each company by realm, of those whose newest cycle has closed."""
+    return {
+        realm: cycle.cycle_id for realm, cycle in latest.items() if cycle.finished_at is not None
+    }
+
+
 def changed(previous: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
     """The keys whose value is new or another one than before."""
     return [key for key, value in current.items() if previous.get(key) != value]

@@ -174,6 +174,7 @@ def test_schedules_and_sensors_run_from_the_start(repository: dg.RepositoryDefin
     assert sensors == {
         "sync_now_sensor": (5, "RUNNING"),
         "company_watch_sensor": (60, "RUNNING"),
+        "invoice_status_sensor": (60, "RUNNING"),
     }
 
 

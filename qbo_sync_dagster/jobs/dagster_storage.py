@@ -56,10 +56,17 @@ def prune_operational_events(instance: dg.DagsterInstance, before: datetime) -> 
 
 
 def prune_runless_events(instance: dg.DagsterInstance, keep: int) -> int:
-    """Keep the newest `keep` events without a run of each asset and kind of event."""
-    group = (_events.asset_key, _events.dagster_event_type)
-    beyond = _beyond_newest(SqlEventLogStorageTable, group, _events.run_id == _NO_RUN, keep)
-    return _delete(instance, SqlEventLogStorageTable, _events.id.in_(beyond))
+    """Keep the newest `keep` events without a run of each asset and kind of event.
+
+    The newest one of each company always stays: without it the partition counts as never
+    materialized.
+    """
+    runless = _events.run_id == _NO_RUN
+    asset = (_events.asset_key, _events.dagster_event_type)
+    beyond = _beyond_newest(SqlEventLogStorageTable, asset, runless, keep)
+    replaced = _beyond_newest(SqlEventLogStorageTable, (*asset, _events.partition), runless, 1)
+    doomed = sa.and_(_events.id.in_(beyond), _events.id.in_(replaced))
+    return _delete(instance, SqlEventLogStorageTable, doomed)
 
 
 def prune_check_results(instance: dg.DagsterInstance, before: datetime, keep: int) -> int:

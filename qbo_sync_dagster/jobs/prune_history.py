@@ -16,7 +16,6 @@ from qbo_sync_dagster.ledger import cycles, inbox
 from qbo_sync_dagster.ledger.engine import ledger_now
 from qbo_sync_dagster.partitions import PARTITIONS_NAME
 from qbo_sync_dagster.resources import SyncEngineResource
-from qbo_sync_dagster.sync.outcome import Stage
 
 # A deletion takes milliseconds; a first pruning after years must still end within its run.
 _MOST_RUNS_A_DAY = 5_000
@@ -121,12 +120,9 @@ def _newest_runs(instance: dg.DagsterInstance) -> set[str]:
     for company in instance.get_dynamic_partitions(PARTITIONS_NAME):
         tagged = dg.RunsFilter(tags={"dagster/partition": company})
         newest.update(run.run_id for run in instance.get_runs(filters=tagged, limit=1))
-        for stage in Stage:
+        for asset in instance.all_asset_keys():
             results = instance.fetch_materializations(
-                dg.AssetRecordsFilter(
-                    asset_key=dg.AssetKey(stage.value), asset_partitions=[company]
-                ),
-                limit=1,
+                dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[company]), limit=1
             )
             newest.update(record.run_id for record in results.records)
     return newest

@@ -121,6 +121,17 @@ def test_events_without_a_run_are_kept_up_to_a_number(history: dg.DagsterInstanc
     assert prune_runless_events(history, 10) == 0
 
 
+def test_the_newest_event_without_a_run_of_a_quiet_company_stays(
+    history: dg.DagsterInstance,
+) -> None:
+    status = dg.AssetKey("invoice_sync_status")
+    for company in (BIRCH, BIRCH, *[ALDER] * 12):
+        history.report_runless_asset_event(dg.AssetMaterialization(status, partition=company))
+
+    assert prune_runless_events(history, 10) == 3
+    assert history.get_materialized_partitions(status) == {ALDER, BIRCH}
+
+
 def test_old_check_results_go_and_the_newest_of_each_company_stays(
     history: dg.DagsterInstance,
 ) -> None:
