@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from enum import Enum
 
 from qbo_sync_dagster.domain.algapsa_payments import CreditApplication
@@ -72,6 +73,7 @@ def is_wanted(application: CreditApplication, scope: CreditScope) -> bool:
 class ExportCredit:
     """An application as it goes to QuickBooks, by QuickBooks' ids; `currency` where it names one.
 
+    `exchange_rate` is the invoice's, so that what it clears is what was booked.
     It bears AlgaPSA's date unless staff gave it another one.
     """
 
@@ -82,3 +84,4 @@ class ExportCredit:
     date: date
     marker: str
     currency: str | None = None
+    exchange_rate: Decimal | None = None

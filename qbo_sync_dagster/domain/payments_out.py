@@ -121,7 +121,11 @@ def _of_unlinked(document: PaidDocument) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingPayment:
-    """A payment as it is sent; `line_minor` goes to the invoice, the rest stays unapplied."""
+    """A payment as it is sent; `line_minor` goes to the invoice, the rest stays unapplied.
+
+    `exchange_rate` is what QuickBooks gave its invoice: AlgaPSA knows none of the payment's own
+    day, and with the invoice's the receivable is cleared as it was booked.
+    """
 
     customer_id: str
     quickbooks_invoice_id: str

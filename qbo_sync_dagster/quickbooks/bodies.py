@@ -62,6 +62,8 @@ def credit_body(credit: ExportCredit) -> dict[str, Any]:
     }
     if credit.currency:
         body["CurrencyRef"] = _reference(credit.currency)
+    if credit.exchange_rate is not None:
+        body["ExchangeRate"] = credit.exchange_rate
     return body
 
 

@@ -40,7 +40,10 @@ class DocumentLine:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
-    """`currency` is None where the company has only its own. `balance` is what is still open."""
+    """`currency` is None where the company has only its own. `balance` is what is still open.
+
+    `exchange_rate` is home units per one unit of the currency, where the company has several.
+    """
 
     entity: ClassVar[str] = "Invoice"
 
@@ -55,6 +58,7 @@ class Invoice:
     tax_total: Decimal
     customer_id: str
     currency: str | None
+    exchange_rate: Decimal | None
     lines: tuple[DocumentLine, ...]
     linked_payment_ids: tuple[str, ...]
     private_note: str
@@ -133,6 +137,7 @@ class Payment:
     unapplied: Decimal
     customer_id: str
     currency: str | None
+    exchange_rate: Decimal | None
     reference: str | None
     private_note: str
     lines: tuple[LinkedAmount, ...]
@@ -194,6 +199,7 @@ def parse_invoice(payload: Mapping[str, Any]) -> Invoice:
         tax_total=_tax(fields),
         customer_id=fields.reference("CustomerRef"),
         currency=fields.optional_reference("CurrencyRef"),
+        exchange_rate=fields.optional_number("ExchangeRate"),
         lines=tuple(_document_lines(fields)),
         linked_payment_ids=_links(fields, "Payment"),
         private_note=fields.text("PrivateNote"),
@@ -243,6 +249,7 @@ def parse_payment(payload: Mapping[str, Any]) -> Payment:
         unapplied=fields.optional_amount("UnappliedAmt") or Decimal(0),
         customer_id=fields.reference("CustomerRef"),
         currency=fields.optional_reference("CurrencyRef"),
+        exchange_rate=fields.optional_number("ExchangeRate"),
         reference=fields.code("PaymentRefNum"),
         private_note=fields.text("PrivateNote"),
         lines=lines,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from qbo_sync_dagster.domain.money import to_decimal
@@ -33,12 +34,17 @@ def payment_change_body(
     *,
     customer_id: str,
     date: str,
+    currency: str | None,
+    exchange_rate: Decimal | None,
     total_minor: int,
     quickbooks_invoice_id: str,
     line_minor: int,
 ) -> dict[str, Any]:
-    """The body of an update: QuickBooks wants customer, total and lines whole, nothing else."""
-    return {
+    """The body of an update: QuickBooks wants customer, total and lines whole.
+
+    Currency and rate are those of the payment that stands; nothing else is touched.
+    """
+    body: dict[str, Any] = {
         "Id": object_id,
         "SyncToken": sync_token,
         "sparse": True,
@@ -47,6 +53,11 @@ def payment_change_body(
         "TotalAmt": to_decimal(total_minor),
         "Line": _lines(quickbooks_invoice_id, line_minor),
     }
+    if currency:
+        body["CurrencyRef"] = {"value": currency}
+    if exchange_rate is not None:
+        body["ExchangeRate"] = exchange_rate
+    return body
 
 
 def payment_removal_body(object_id: str, sync_token: str) -> dict[str, Any]:

@@ -302,6 +302,7 @@ class CreditLevel:
             date=item.day,
             marker=identity.marker,
             currency=invoice.currency,
+            exchange_rate=invoice.exchange_rate,
         )
         return Outgoing(item.operation, "Payment", credit_body(credit), identity.as_json())
 

@@ -314,6 +314,8 @@ def _outgoing(change: _Change, payment: Payment) -> Outgoing:
         payment.sync_token,
         customer_id=wanted.customer_id,
         date=wanted.date,
+        currency=payment.currency,
+        exchange_rate=payment.exchange_rate,
         total_minor=wanted.total_minor,
         quickbooks_invoice_id=invoice,
         line_minor=line_minor,

@@ -7,10 +7,9 @@ line's amount from that read: a payment that QuickBooks' people entered meanwhil
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
 import sqlalchemy as sa
 
@@ -58,8 +57,6 @@ from qbo_sync_dagster.sync.payment_shown import payment_view
 from qbo_sync_dagster.sync.payments_out import CLOSED, TOO_LITTLE_OPEN, push_key
 from qbo_sync_dagster.sync.sending import Outgoing, Written
 from qbo_sync_dagster.sync.translate import version
-
-_BASIS_POINTS = Decimal(10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +146,6 @@ class PaymentLevel:
         books = self._books([operation.record_id for operation in wanted])
         free = [each for each in wanted if self._may_go(books, each)]
         invoices = self._invoices(books, free)
-        rates = self._exchange_rates(books, free)
         self._reserved = defaultdict(int)
         with self._ctx.reading() as connection:
             ours = payment_links.of_invoices(connection, self._ctx.realm, books.documents)
@@ -169,7 +165,7 @@ class PaymentLevel:
                     document,
                     customer_id=invoice.customer_id,
                     line_minor=line,
-                    exchange_rate=rates.get(receipt.invoice_id),
+                    exchange_rate=invoice.exchange_rate,
                     deposit_account=self._ctx.connection.deposit_account,
                     day=_day(operation, receipt),
                 )
@@ -193,17 +189,6 @@ class PaymentLevel:
             if not invoice.is_voided:
                 found[invoice.id] = invoice
         return found
-
-    def _exchange_rates(
-        self, books: PaymentBooks, free: Sequence[operations.Operation]
-    ) -> Mapping[str, Decimal]:
-        receipts = [receipt for each in free if (receipt := books.receipt(each.record_id))]
-        documents = self._ctx.algapsa.documents([each.invoice_id for each in receipts])
-        return {
-            invoice_id: Decimal(document.exchange_rate_basis_points) / _BASIS_POINTS
-            for invoice_id, document in documents.items()
-            if document.exchange_rate_basis_points
-        }
 
     def _line(self, books: PaymentBooks, receipt: Receipt, invoice: Invoice) -> int | None:
         """What goes to the invoice; None if it cannot go now."""

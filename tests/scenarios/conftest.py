@@ -481,6 +481,25 @@ def world(bare_world: World) -> World:
     return bare_world
 
 
+@pytest.fixture
+def many_currencies(bare_world: World) -> World:
+    """A company that keeps euros besides dollars, with a fourth client that is billed in euros."""
+    world = bare_world
+    client = world.do(tenants.create_client, tenants.Client("Hafen Spedition", currency="EUR"))
+    company = build_company(
+        world.quickbooks, world.clients, NAMES, multicurrency=True, exchange_rates={"EUR": "1.08"}
+    )
+    customer = world.quickbooks.customer(
+        company.realm, "Hafen Spedition", CurrencyRef={"value": "EUR"}
+    )
+    company.customers[client] = str(customer["Id"])
+    world.clients.append(client)
+    world.company = company
+    world.connect(company)
+    world.link_everything()
+    return world
+
+
 def utc(instant: datetime) -> datetime:
     """The instant in UTC."""
     return instant.astimezone(UTC)

@@ -14,25 +14,6 @@ NOT_READY = "Scheduled accounting export failed validation"
 FAILING = "Scheduled accounting export keeps failing"
 
 
-@pytest.fixture
-def many_currencies(bare_world: World) -> World:
-    """A company that keeps euros besides dollars, with one client that is billed in euros."""
-    world = bare_world
-    client = world.do(tenants.create_client, tenants.Client("Hafen Spedition", currency="EUR"))
-    company = build_company(
-        world.quickbooks, world.clients, NAMES, multicurrency=True, exchange_rates={"EUR": "1.08"}
-    )
-    customer = world.quickbooks.customer(
-        company.realm, "Hafen Spedition", CurrencyRef={"value": "EUR"}
-    )
-    company.customers[client] = str(customer["Id"])
-    world.clients.append(client)
-    world.company = company
-    world.connect(company)
-    world.link_everything()
-    return world
-
-
 def test_an_invoice_in_the_customers_currency_keeps_its_currency_and_amount(
     many_currencies,
 ) -> None:
