@@ -68,8 +68,8 @@ class CycleContext:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A ledger transaction that only reads."""
-        with self.engine.ledger.connect() as connection:
+        """The ledger, for statements that only read; each sees the moment it is run."""
+        with self.engine.ledger_reads.connect() as connection:
             yield connection
 
     def check_lease(self) -> None:

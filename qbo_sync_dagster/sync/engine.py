@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from qbo_sync_dagster.algapsa.gateway import AlgaPsa
 from qbo_sync_dagster.ledger import tokens as token_vault
 from qbo_sync_dagster.ledger.connections import Connection
-from qbo_sync_dagster.ledger.engine import LedgerClock, create_ledger_engine
+from qbo_sync_dagster.ledger.engine import LedgerClock, create_ledger_engine, ping_after_rest
 from qbo_sync_dagster.ledger.errors import UnknownRealmError
 from qbo_sync_dagster.quickbooks.client import QuickBooksClient
 from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError
@@ -102,11 +102,14 @@ class SyncEngine:
         self.sleep = sleep
         self.monotonic = monotonic
         self.ledger = create_ledger_engine(config.ledger_url)
+        # Each statement is its own transaction: no BEGIN and no ROLLBACK around every single read.
+        self.ledger_reads: sa.Engine = self.ledger.execution_options(isolation_level="AUTOCOMMIT")
         self.algapsa = sa.create_engine(
-            _with_driver(config.algapsa_url), pool_pre_ping=True, pool_size=3, hide_parameters=True
+            _with_driver(config.algapsa_url), pool_size=3, hide_parameters=True
         )
+        ping_after_rest(self.algapsa)
         self.cipher = token_vault.TokenCipher(config.secret_key)
-        self.clock = LedgerClock(self.ledger)
+        self.clock = LedgerClock(self.ledger_reads)
         self.http = new_http_client(config.quickbooks)
         self.tokens = TokenSource(
             LedgerTokenStore(token_vault.TokenVault(self.ledger, self.cipher)),

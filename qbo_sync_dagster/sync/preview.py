@@ -82,7 +82,7 @@ class _RehearsalEngine(SyncEngine):
         self.__dict__.update(real.__dict__)
         budget = min(real.config.posting_budget_seconds, _SECONDS)
         self.config = replace(real.config, posting_budget_seconds=budget)
-        self.ledger = ledger
+        self.ledger = self.ledger_reads = ledger
         self.clock = LedgerClock(ledger)
         self.notes = Notes()
         self.writes: list[NotedWrite] = []

@@ -71,3 +71,20 @@ def test_a_failed_statement_tells_nothing_of_what_it_carried(ledger: Ledger) -> 
     with pytest.raises(sa.exc.IntegrityError) as caught, ledger.begin() as connection:
         inbox.receive(connection, "no such company", [nobody])
     assert "Quarry Lane" not in str(caught.value)
+
+
+def test_a_connection_that_the_server_closed_while_it_rested_is_replaced(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qbo_sync_dagster.ledger.engine._REST_SECONDS", 0.0)
+    ahead = ledger.on_clock(timedelta(0))
+    with ahead.connect() as connection:
+        session = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+    with ledger.begin() as connection:
+        connection.execute(sa.text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": session})
+
+    with ahead.connect() as connection:
+        renewed = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+    ahead.dispose()
+
+    assert renewed != session
