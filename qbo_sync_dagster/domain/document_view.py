@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import Any
 
 from qbo_sync_dagster.domain.money import format_minor
 
 LIVE, VOIDED, DELETED = "live", "voided", "deleted"
+NO_LINE = "no line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,23 +136,29 @@ def _called(names: Names, before: str, after: str) -> tuple[str, str]:
 def _line_differences(
     agreed: tuple[LineView, ...], shown: tuple[LineView, ...], names: Names
 ) -> list[FieldDifference]:
-    missing = LineView("", "", 0, "", "")
+    """Lines that moved because one was put in or taken out above them are not told one by one."""
+    before, after = [_compared(line) for line in agreed], [_compared(line) for line in shown]
+    if before == after:
+        return []
     found = []
-    for position in range(max(len(agreed), len(shown))):
-        before = agreed[position] if position < len(agreed) else missing
-        after = shown[position] if position < len(shown) else missing
-        # QuickBooks rewrites tax codes by itself; the tax is compared as an amount.
-        if (before.item_id, before.quantity, before.amount_minor, before.class_id) != (
-            after.item_id,
-            after.quantity,
-            after.amount_minor,
-            after.class_id,
-        ):
-            texts = [
-                "no line" if line is missing else line.as_text(names) for line in (before, after)
-            ]
-            found.append(FieldDifference(f"line {position + 1}", *texts))
+    moves = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    for tag, start, end, start_there, end_there in moves:
+        if tag == "equal":
+            continue
+        pairs = zip_longest(range(start, end), range(start_there, end_there))
+        for here, there in pairs:
+            label = f"added line {(there or 0) + 1}" if here is None else f"line {here + 1}"
+            texts = (
+                NO_LINE if place is None else lines[place].as_text(names)
+                for lines, place in ((agreed, here), (shown, there))
+            )
+            found.append(FieldDifference(label, *texts))
     return found
+
+
+def _compared(line: LineView) -> tuple[str, str, int, str]:
+    # QuickBooks rewrites tax codes by itself; the tax is compared as an amount.
+    return line.item_id, line.quantity, line.amount_minor, line.class_id
 
 
 def _fields(view: DocumentView | LineView) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
+from qbo_sync_dagster.domain.both_sides import in_words
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.document_changes import WITHDRAWN
 from qbo_sync_dagster.domain.document_kinds import INVOICE, DocumentKind
@@ -21,6 +23,10 @@ from qbo_sync_dagster.domain.money import format_minor
 
 DRIFT_KINDS = (ExceptionKind.DRIFT_CHANGED, ExceptionKind.DRIFT_GONE)
 _MOST_FIELDS_TOLD = 12
+_ONLY_TEXTS = (
+    "Its number, client, dates, total and lines are as they were: a text or a detail differs, "
+    "such as a description, the PO number or an exchange rate."
+)
 _VOID_WHEN_LINKED = "void:"
 _NOT_STANDING = CANCELLED_STATUSES | {"draft"}
 
@@ -47,10 +53,7 @@ def drift_exception(
     if is_gone:
         told = f"was {shown.state} in QuickBooks."
     else:
-        fields = [f"{item.field}: {item.agreed} -> {item.shown}" for item in named or found]
-        rest = len(fields) - _MOST_FIELDS_TOLD
-        told = "was changed in QuickBooks. " + "; ".join(fields[:_MOST_FIELDS_TOLD])
-        told += f"; and {rest} more." if rest > 0 else "."
+        told = f"was changed in QuickBooks. {_words(named or found)}."
     return ExceptionRecord(
         kind=ExceptionKind.DRIFT_GONE if is_gone else ExceptionKind.DRIFT_CHANGED,
         record=f"invoice:{invoice_id}",
@@ -59,6 +62,10 @@ def drift_exception(
         amounts=_totals(agreed, shown),
         version=drift_version(found),
     )
+
+
+def _words(found: Sequence[FieldDifference]) -> str:
+    return in_words(found, _MOST_FIELDS_TOLD)
 
 
 def _totals(agreed: DocumentView, shown: DocumentView) -> dict[str, int]:
@@ -72,6 +79,20 @@ def drift_version(found: Sequence[FieldDifference]) -> str:
     return "|".join(f"{item.field}={item.shown}" for item in found)
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedSides:
+    """What each side changed of a document since it was agreed on, with names in place of ids.
+
+    `problems` say why AlgaPSA's version could not be sent as it is; then nothing is known of
+    `in_algapsa`. `accepted_minor` is what QuickBooks' total exceeds AlgaPSA's by with consent.
+    """
+
+    in_algapsa: Sequence[FieldDifference] = ()
+    in_quickbooks: Sequence[FieldDifference] = ()
+    problems: Sequence[str] = ()
+    accepted_minor: int = 0
+
+
 def changed_in_algapsa(
     invoice_id: str,
     quickbooks_id: str,
@@ -79,34 +100,62 @@ def changed_in_algapsa(
     shown: DocumentView,
     header: DocumentHeader | None,
     document: DocumentKind = INVOICE,
+    sides: ChangedSides | None = None,
 ) -> ExceptionRecord | None:
-    """The exception for an exported document that AlgaPSA no longer shows as exported, or None."""
+    """The exception for an exported document that AlgaPSA no longer shows as exported, or None.
+
+    `sides` tell both versions field by field; without them only the totals are told.
+    """
     kind = _kind_of_change(fingerprint, header)
     if kind is None or is_gone_on_both_sides(shown, header):
         return None
     number = header.number if header else shown.number
-    exported = format_minor(shown.total_minor)
+    stands = f"In QuickBooks it stands at {format_minor(shown.total_minor)}."
     told = {
-        ExceptionKind.DELETED_IN_ALGAPSA: "no longer exists in AlgaPSA",
-        ExceptionKind.REOPENED_IN_ALGAPSA: "is a draft again in AlgaPSA",
-        ExceptionKind.VOIDED_IN_ALGAPSA: "was voided in AlgaPSA",
-        ExceptionKind.CHANGED_IN_ALGAPSA: (
-            "was changed in AlgaPSA after it was exported; its total there is now "
-            + (format_minor(header.exported_minor) if header else "unknown")
-        ),
+        ExceptionKind.DELETED_IN_ALGAPSA: f"no longer exists in AlgaPSA. {stands}",
+        ExceptionKind.REOPENED_IN_ALGAPSA: f"is a draft again in AlgaPSA. {stands}",
+        ExceptionKind.VOIDED_IN_ALGAPSA: f"was voided in AlgaPSA. {stands}",
+        ExceptionKind.CHANGED_IN_ALGAPSA: _both_versions(shown, header, sides),
     }
+    accepted = sides.accepted_minor if sides else 0
     return ExceptionRecord(
         kind=kind,
         record=f"invoice:{invoice_id}",
-        what_happened=(
-            f"{document.noun} {number} {told[kind]}. In QuickBooks it stands at {exported}."
-        ),
+        what_happened=f"{document.noun} {number} {told[kind]}",
         references=_references(invoice_id, quickbooks_id, number, document),
         amounts={"QuickBooks total": shown.total_minor}
-        | ({"AlgaPSA total": header.exported_minor} if header else {}),
+        | ({"AlgaPSA total": header.exported_minor} if header else {})
+        | ({"difference accepted before": accepted} if accepted else {}),
         # Not the status: it moves with every payment, and the kind tells draft and void apart.
         version=header.fingerprint if header else "deleted",
     )
+
+
+def _both_versions(
+    shown: DocumentView, header: DocumentHeader | None, sides: ChangedSides | None
+) -> str:
+    total = format_minor(header.exported_minor) if header else "unknown"
+    totals = f"Its total is {total} there and {format_minor(shown.total_minor)} in QuickBooks."
+    opening = "was changed in AlgaPSA after it was exported."
+    if sides is None:
+        return f"{opening} {totals}"
+    if sides.problems:
+        cannot = " ".join(sides.problems)
+        return f"{opening} {totals} It could not be sent as it is now: {cannot}"
+    if sides.in_algapsa:
+        told = f"{opening} {_sentence(_words(sides.in_algapsa))}"
+    else:
+        told = f"{opening} {_ONLY_TEXTS}"
+    if shown.state != LIVE:
+        return f"{told} In QuickBooks it is {shown.state}."
+    if sides.in_quickbooks:
+        there = _words(sides.in_quickbooks)
+        return f"{told} It was changed in QuickBooks as well. {_sentence(there)}"
+    return f"{told} QuickBooks still shows it as it was agreed on."
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def fingerprint_at_link(header: DocumentHeader) -> str:

@@ -65,12 +65,17 @@ class AppliedChanges:
 
 @dataclass(frozen=True, slots=True)
 class DriftLine:
-    """One differing field of one linked document, as text an accountant reads."""
+    """One differing field of one linked document or payment, as text an accountant reads.
+
+    `entity` is Intuit's word for it; `shown` is what QuickBooks has now.
+    """
 
     document: str
+    entity: str
     quickbooks_id: str
     field: str
     agreed: str
+    in_algapsa: str
     shown: str
 
 

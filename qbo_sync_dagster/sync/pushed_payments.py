@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import sqlalchemy as sa
 
+from qbo_sync_dagster.domain.both_sides import UNCHANGED
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.document_view import LIVE, FieldDifference
 from qbo_sync_dagster.domain.errors import DomainError
@@ -20,7 +21,12 @@ from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.operation_kinds import PUSH_PAYMENT
 from qbo_sync_dagster.domain.own_money import OwnMoney, Receipt, own_money
 from qbo_sync_dagster.domain.payment_exceptions import PAYMENT_KINDS, payment_record
-from qbo_sync_dagster.domain.payment_view import PaymentView, payment_differences, reduction
+from qbo_sync_dagster.domain.payment_view import (
+    PaymentView,
+    applied_since,
+    payment_differences,
+    reduction,
+)
 from qbo_sync_dagster.domain.payments_out import is_own_row_known
 from qbo_sync_dagster.domain.payments_out_exceptions import changed_in_quickbooks
 from qbo_sync_dagster.domain.sync_marker import MARKER_START, markers_in
@@ -198,13 +204,16 @@ class _Rows:
         invoice = self._invoices[receipt.invoice_id]
         was_whole = shown.total_minor == receipt.minor
         total = receipt.minor if was_whole else receipt.net
+        # Staff may have had it sent for more than its invoice could take.
+        may_be_unapplied = bool(self._choices.both_real.get(receipt.row_id))
+        line = min(total, shown.lines.get(invoice, 0)) if may_be_unapplied else total
         agreed = PaymentView(
             state=LIVE,
             customer_id=shown.customer_id,
             date=receipt.date.isoformat(),
             currency=shown.currency,
             total_minor=total,
-            lines=MappingProxyType({invoice: min(total, shown.lines.get(invoice, total))}),
+            lines=MappingProxyType({invoice: line}),
         )
         return NewPaymentLink(
             algapsa_id=receipt.row_id,
@@ -247,6 +256,8 @@ def report_payment_drift(ctx: CycleContext) -> DriftReport:
     with ctx.ledger() as connection:
         for link in moved:
             found = _judge(link, allowance)
+            if not found and (agreed := applied_since(_view(link.snapshot), _view(link.shown))):
+                links.update(connection, link.link_id, snapshot=agreed.as_json())
             drift = {"fields": [[it.field, it.agreed, it.shown] for it in found]} if found else None
             if drift != link.drift:
                 links.update(connection, link.link_id, drift=drift)
@@ -281,9 +292,11 @@ def _told(link: PaymentLink, found: Sequence[FieldDifference]) -> ExceptionRecor
 def _line(link: PaymentLink, found: FieldDifference) -> DriftLine:
     return DriftLine(
         document=f"Payment {link.quickbooks_id}",
+        entity="Payment",
         quickbooks_id=link.quickbooks_id,
         field=found.field,
         agreed=found.agreed,
+        in_algapsa=UNCHANGED,
         shown=found.shown,
     )
 

@@ -81,11 +81,29 @@ def test_lines_added_and_taken_away_are_told(view: Make) -> None:
     two = view(lines=(LINE, LineView("", "", 500, "", "")))
 
     assert differences(view(), two) == [
-        FieldDifference("line 2", "no line", "item none, amount 5.00")
+        FieldDifference("added line 2", "no line", "item none, amount 5.00")
     ]
     assert differences(two, view()) == [
         FieldDifference("line 2", "item none, amount 5.00", "no line")
     ]
+
+
+def test_a_line_put_in_above_others_is_the_only_one_told(view: Make) -> None:
+    first = LineView("20", "1", 700, "", "NON")
+    more = view(lines=(first, LINE, LINE))
+
+    assert differences(view(lines=(LINE, LINE)), more) == [
+        FieldDifference("added line 1", "no line", "quantity 1, item 20, amount 7.00")
+    ]
+    assert differences(more, view(lines=(LINE, LINE))) == [
+        FieldDifference("line 1", "quantity 1, item 20, amount 7.00", "no line")
+    ]
+
+
+def test_lines_that_changed_places_are_a_difference(view: Make) -> None:
+    other = LineView("20", "1", 700, "", "NON")
+
+    assert differences(view(lines=(LINE, other)), view(lines=(other, LINE)))
 
 
 def test_a_tax_code_that_quickbooks_rewrites_is_no_difference(view: Make) -> None:

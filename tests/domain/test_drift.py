@@ -14,7 +14,7 @@ from qbo_sync_dagster.domain.document_view import (
     FieldDifference,
     differences,
 )
-from qbo_sync_dagster.domain.drift import changed_in_algapsa, drift_exception
+from qbo_sync_dagster.domain.drift import ChangedSides, changed_in_algapsa, drift_exception
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 
 from .conftest import Make
@@ -96,6 +96,72 @@ def test_changed_content_is_told_with_both_totals(view: Make, header: Make) -> N
     assert "120.00" in record.what_happened
     assert "100.00" in record.what_happened
     assert record.amounts == {"QuickBooks total": 10_000, "AlgaPSA total": 12_000}
+
+
+def _both(view: DocumentView, header: Any, **sides: Any) -> str:
+    record = changed_in_algapsa("inv-1", "145", "f1", view, header, sides=ChangedSides(**sides))
+    assert record is not None
+    return record.what_happened
+
+
+def test_both_versions_are_told_field_by_field(view: Make, header: Make) -> None:
+    found = differences(view(), view(date="2026-03-05", total_minor=12_000))
+
+    assert _both(view(), header(fingerprint="f2"), in_algapsa=found) == (
+        "Invoice INV-1 was changed in AlgaPSA after it was exported. Date: 2026-03-02 -> "
+        "2026-03-05; total: 100.00 -> 120.00. QuickBooks still shows it as it was agreed on."
+    )
+
+
+def test_what_quickbooks_changed_as_well_is_told_beside_it(view: Make, header: Make) -> None:
+    here = differences(view(), view(number="INV-2"))
+    there = differences(view(), view(due_date="2026-04-15"))
+
+    assert _both(
+        view(due_date="2026-04-15"),
+        header(fingerprint="f2", number="INV-2"),
+        in_algapsa=here,
+        in_quickbooks=there,
+    ) == (
+        "Invoice INV-2 was changed in AlgaPSA after it was exported. Number: INV-1 -> INV-2. It "
+        "was changed in QuickBooks as well. Due date: 2026-04-01 -> 2026-04-15."
+    )
+
+
+@pytest.mark.parametrize("state", [VOIDED, DELETED])
+def test_what_is_gone_in_quickbooks_by_now_is_told_as_that(
+    view: Make, header: Make, state: str
+) -> None:
+    gone = view().gone(state)
+    told = _both(gone, header(fingerprint="f2"), in_quickbooks=differences(view(), gone))
+
+    assert told.endswith(f"In QuickBooks it is {state}.")
+
+
+def test_a_change_that_no_compared_field_shows_is_told_in_words(view: Make, header: Make) -> None:
+    assert "a description, the PO number" in _both(view(), header(fingerprint="f2"))
+
+
+def test_a_version_that_could_not_be_sent_says_why(view: Make, header: Make) -> None:
+    told = _both(
+        view(), header(fingerprint="f2", total_minor=12_000), problems=("It has no charges.",)
+    )
+
+    assert told == (
+        "Invoice INV-1 was changed in AlgaPSA after it was exported. Its total is 120.00 there and "
+        "100.00 in QuickBooks. It could not be sent as it is now: It has no charges."
+    )
+
+
+def test_a_difference_that_was_accepted_before_is_named_beside_the_totals(
+    view: Make, header: Make
+) -> None:
+    record = changed_in_algapsa(
+        "inv-1", "145", "f1", view(), header(fingerprint="f2"), sides=ChangedSides(accepted_minor=5)
+    )
+
+    assert record is not None
+    assert record.amounts["difference accepted before"] == 5
 
 
 def test_a_draft_is_told_as_reopened_even_if_its_content_changed(view: Make, header: Make) -> None:

@@ -89,26 +89,30 @@ def test_what_was_applied_is_one_sentence(shown: Shown) -> None:
 
 def test_drift_stands_field_by_field_with_links(shown: Shown) -> None:
     lines = (
-        DriftLine("Invoice INV-1", "31", "total", "100.00", "90.00"),
-        DriftLine("Invoice INV-1", "31", "due date", "2026-12-01", "2026-12-15"),
-        DriftLine("Invoice INV-2", "32", "voided", "no", "yes"),
+        DriftLine("Invoice INV-1", "Invoice", "31", "total", "100.00", "unchanged", "90.00"),
+        DriftLine("Invoice INV-1", "Invoice", "31", "tax", "0.00", "1.00", "unchanged"),
+        DriftLine("Credit note CN-2", "CreditMemo", "32", "state", "live", "unchanged", "voided"),
+        DriftLine("Payment 33", "Payment", "33", "total", "5.00", "unchanged", "4.00"),
     )
 
     panel = shown(Stage.DRIFT_REPORT, DriftReport(2, lines))
 
     assert panel["drift"] == 2
     assert panel["differences"] == Table(
-        ("document", "field", "agreed", "QuickBooks shows"),
+        ("document", "field", "agreed on", "AlgaPSA now", "QuickBooks now"),
         (
-            ("Invoice INV-1", "total", "100.00", "90.00"),
-            ("Invoice INV-1", "due date", "2026-12-01", "2026-12-15"),
-            ("Invoice INV-2", "voided", "no", "yes"),
+            ("Invoice INV-1", "total", "100.00", "unchanged", "90.00"),
+            ("Invoice INV-1", "tax", "0.00", "1.00", "unchanged"),
+            ("Credit note CN-2", "state", "live", "unchanged", "voided"),
+            ("Payment 33", "total", "5.00", "unchanged", "4.00"),
         ),
     )
     page = panel["open_this"]
     assert isinstance(page, Markdown)
-    assert page.text.count("View in QuickBooks") == 2
-    assert "| total | 100.00 | 90.00 |" in page.text
+    assert page.text.count("View in QuickBooks") == 3
+    for path in ("invoice?txnId=31", "creditmemo?txnId=32", "recvpayment?txnId=33"):
+        assert f"/{path})" in page.text
+    assert "| total | 100.00 | unchanged | 90.00 |" in page.text
 
 
 def test_a_stage_with_nothing_to_tell_has_no_page(shown: Shown) -> None:

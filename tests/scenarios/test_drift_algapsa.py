@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from qbo_sync_dagster.sandbox.algapsa import edits, invoices
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge
 from qbo_sync_dagster.sandbox.algapsa.errors import AlgaRefusedError
+from qbo_sync_dagster.sandbox.algapsa.tenants import Service, create_service
+from qbo_sync_dagster.sync.outcome import Stage
 
 CHANGED = "Exported invoice was changed in AlgaPSA"
 REOPENED = "Exported invoice was reopened in AlgaPSA"
@@ -31,6 +34,58 @@ def test_an_edited_invoice_is_told_with_both_totals_and_nothing_is_sent(world) -
     assert world.titles() == [CHANGED]
     assert told.amounts == {"QuickBooks total": 10_000, "AlgaPSA total": 12_000}
     assert (_total_there(world), end.health.quickbooks_writes) == (10_000, 0)
+
+
+def test_both_versions_are_told_line_by_line_with_names_and_no_call_of_their_own(world) -> None:
+    invoice = world.exported(10_000)
+    [item] = world.do(edits.charge_ids, invoice.invoice_id)
+    world.do(edits.reprice_charge, invoice.invoice_id, item, 12_000)
+    world.do(edits.move_to_client, invoice.invoice_id, world.clients[1])
+    world.quickbooks.edit(
+        world.company.realm, "Invoice", world.quickbooks_id(invoice), DueDate="2027-01-31"
+    )
+    world.cycle()
+    world.forget()
+
+    results, _ = world.stages()
+
+    assert world.metered() == 1
+    told = world.exception(CHANGED).what_happened
+    assert "Customer: Quarry Lane Dental -> Birch & Vale Law; total: 100.00 -> 120.00" in told
+    assert (
+        "line 1: quantity 1, item Managed endpoint, amount 100.00 -> quantity 1, item Managed "
+        "endpoint, amount 120.00"
+    ) in told
+    assert "It was changed in QuickBooks as well. Due date: " in told
+    lines = {line.field: line for line in results[Stage.DRIFT_REPORT].lines}
+    assert list(lines) == ["customer", "due date", "total", "line 1"]
+    assert (lines["total"].agreed, lines["total"].in_algapsa) == ("100.00", "120.00")
+    assert lines["total"].shown == "unchanged"
+    assert (lines["due date"].in_algapsa, lines["due date"].shown) == ("unchanged", "2027-01-31")
+
+
+def test_a_version_that_quickbooks_could_not_take_is_told_with_what_it_lacks(world) -> None:
+    invoice = world.exported(10_000)
+    charge = Charge("Cloud backup", 100, service_id=world.do(create_service, Service("Backup", 9)))
+    world.do(edits.add_charge, invoice.invoice_id, charge)
+    world.do(edits.retotal, invoice.invoice_id)
+
+    world.cycle()
+
+    told = world.exception(CHANGED).what_happened
+    assert "Its total is 101.00 there and 100.00 in QuickBooks." in told
+    assert 'Service "Backup" is not linked to a QuickBooks item: link it.' in told
+
+
+def test_a_change_of_words_only_is_told_as_that(world) -> None:
+    invoice = world.exported(10_000)
+    statement = "UPDATE invoices SET po_number = 'PO-77' WHERE invoice_id = :id"
+    with world.owner.begin() as connection:
+        connection.execute(sa.text(statement), {"id": invoice.invoice_id})
+
+    world.cycle()
+
+    assert "the PO number" in world.exception(CHANGED).what_happened
 
 
 def test_it_clears_itself_when_the_edit_is_undone(world) -> None:
