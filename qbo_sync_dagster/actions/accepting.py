@@ -121,8 +121,9 @@ def _closed_books(connection: sa.Connection, case: Case, link: Link) -> str:
     waiting = operations.of_records(connection, case.realm, {VOID_DOCUMENT: case.record_id})
     if not waiting:
         raise ActionRefusedError(
-            "Only a void can be given up here. Re-date what is to be created; where an update "
-            "waits, accept QuickBooks' version in the document's own exception."
+            "Only what is to be voided or taken back can be given up here. Re-date what is to be "
+            "created; where an update waits, accept QuickBooks' version in the document's own "
+            "exception."
         )
     return _kept_in_quickbooks(connection, case, link)
 
@@ -133,6 +134,7 @@ _ACCEPTED: Mapping[ExceptionKind, Callable[[sa.Connection, Case, Link], str]] = 
     ExceptionKind.TOTAL_DIFFERENCE: _total,
     ExceptionKind.CHANGED_IN_ALGAPSA: _exported_version,
     ExceptionKind.DELETED_IN_ALGAPSA: _kept_in_quickbooks,
+    ExceptionKind.VOIDED_IN_ALGAPSA: _kept_in_quickbooks,
     ExceptionKind.VOID_FAILING: _kept_in_quickbooks,
     ExceptionKind.CLOSED_PERIOD: _closed_books,
 }

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 from qbo_sync_dagster.actions.accepting import accept
 from qbo_sync_dagster.actions.cases import Choice, open_case
+from qbo_sync_dagster.actions.closed_books import accept_closed
 from qbo_sync_dagster.actions.credits import accept_loss, accept_uses, apply_again, carries_credit
 from qbo_sync_dagster.actions.dismissing import dismiss
 from qbo_sync_dagster.actions.errors import ActionRefusedError
+from qbo_sync_dagster.actions.exporting import export_early
 from qbo_sync_dagster.actions.history import apply_history, match_history, push_history
 from qbo_sync_dagster.actions.linking_cases import link_client, link_invoice
 from qbo_sync_dagster.actions.orphans import adopt, send_again
@@ -71,6 +73,7 @@ _SERVED: Mapping[Action, Callable[[SyncEngine, Resolution], str]] = {
     Action.RE_DATE: lambda engine, wanted: re_date(engine.ledger, wanted.choice),
     Action.ADOPT: lambda engine, wanted: adopt(engine.ledger, wanted.choice, wanted.target),
     Action.SEND_AGAIN: lambda engine, wanted: send_again(engine.ledger, wanted.choice),
+    Action.EXPORT: lambda engine, wanted: export_early(engine.ledger, wanted.choice),
     Action.APPLY: lambda engine, wanted: apply_history(engine.ledger, wanted.choice, wanted.target),
     Action.PUSH: lambda engine, wanted: push_history(engine.ledger, wanted.choice, wanted.target),
     Action.MATCH: lambda engine, wanted: match(engine, wanted.choice, wanted.target),
@@ -102,6 +105,9 @@ _OF_KIND: Mapping[ExceptionKind, Mapping[Action, Callable[[SyncEngine, Resolutio
     },
     ExceptionKind.CREDIT_USED_ELSEWHERE: {
         Action.ACCEPT: lambda engine, wanted: accept_uses(engine, wanted.choice),
+    },
+    ExceptionKind.CLOSED_PERIOD: {
+        Action.ACCEPT: lambda engine, wanted: accept_closed(engine, wanted.choice),
     },
     ExceptionKind.HISTORY_PAYMENTS: {
         Action.MATCH: lambda engine, wanted: match_history(

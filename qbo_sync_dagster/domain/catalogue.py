@@ -25,6 +25,7 @@ class Action(StrEnum):
     NOT_FROM_ALGAPSA = "not from AlgaPSA"
     RECORD_REFUND = "record refund"
     APPLY = "apply"
+    EXPORT = "export"
     PUSH = "push"
     LINK_CLIENT = "link client"
     LINK_INVOICE = "link invoice"
@@ -125,7 +126,7 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
         "Scheduled accounting export keeps failing",
         "Open the linked invoice and fix the cause. It is usually a missing service, tax, or term "
         "mapping.",
-        (Action.RETRY, Action.LINK_INVOICE, Action.DISMISS),
+        (Action.RETRY, Action.LINK_CLIENT, Action.LINK_INVOICE, Action.DISMISS),
     ),
     ExceptionKind.ALREADY_IN_QUICKBOOKS: CatalogueEntry(
         "Already in QuickBooks",
@@ -135,9 +136,9 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
     ),
     ExceptionKind.BEFORE_GO_LIVE: CatalogueEntry(
         "Dated before go-live",
-        "If it is in QuickBooks already, link the two. If it should go there, date it on or after "
-        "go-live. If it belongs to the old books, dismiss this.",
-        (Action.LINK_INVOICE, Action.DISMISS),
+        "If it is in QuickBooks already, link the two. If it should go there with its own date, "
+        "export it. If it belongs to the old books, dismiss this.",
+        (Action.LINK_INVOICE, Action.EXPORT, Action.DISMISS),
     ),
     ExceptionKind.PREPAYMENT: CatalogueEntry(
         "Prepayment to record in QuickBooks",
@@ -148,9 +149,10 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
     ),
     ExceptionKind.CLOSED_PERIOD: CatalogueEntry(
         "Dated in a closed QuickBooks period",
-        "Reopen the period in QuickBooks, or re-date the record to the day after the closing date. "
-        "Until then it waits and nothing is sent.",
-        (Action.RE_DATE, Action.RETRY, Action.DISMISS),
+        "Reopen the period in QuickBooks. What is new there may be re-dated to the day after the "
+        "closing date instead; of what is to be voided or taken back, accept that QuickBooks "
+        "keeps it. Until then it waits and nothing is sent.",
+        (Action.RE_DATE, Action.ACCEPT, Action.RETRY, Action.DISMISS),
     ),
     ExceptionKind.TOTAL_DIFFERENCE: CatalogueEntry(
         "Invoice total differs in QuickBooks",
@@ -191,8 +193,8 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
     ExceptionKind.PREPAID_REPLENISHMENT: CatalogueEntry(
         "QuickBooks payment is for a prepaid replenishment invoice",
         "Record this payment in AlgaPSA itself, which then grants the prepaid hours or credit; "
-        "then match or dismiss this.",
-        (Action.RETRY, Action.DISMISS),
+        "then match the two or dismiss this.",
+        (Action.MATCH, Action.RETRY, Action.DISMISS),
     ),
     ExceptionKind.INVOICE_LOCKED: CatalogueEntry(
         "QuickBooks payment waits for a locked invoice",
@@ -250,8 +252,9 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
     ),
     ExceptionKind.VOIDED_IN_ALGAPSA: CatalogueEntry(
         "Exported invoice was voided in AlgaPSA",
-        "Void the invoice in QuickBooks too. If it has payments there, move or refund them first.",
-        (Action.RETRY, Action.DISMISS),
+        "Void the invoice in QuickBooks too (if it has payments there, move or refund them first), "
+        "or accept that QuickBooks keeps it.",
+        (Action.VOID, Action.ACCEPT, Action.DISMISS),
     ),
     ExceptionKind.VOID_FAILING: CatalogueEntry(
         "Invoice void keeps failing in accounting",
@@ -358,8 +361,9 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
     ),
     ExceptionKind.STANDS_TWICE: CatalogueEntry(
         "Record stands twice in QuickBooks",
-        "It is linked to one QuickBooks object, and another one was created for it. Void or delete "
-        "the one that should not be there, then dismiss this.",
+        "It is linked to one QuickBooks object, and another one was created for it. Void, delete "
+        "or make inactive the one named here, and this closes by itself; if both are right, "
+        "dismiss this.",
         (Action.DISMISS,),
     ),
 }

@@ -40,6 +40,9 @@ CURES: Mapping[Action, Cure] = {
     Action.RECORD_REFUND: Cure(
         "The refund is in QuickBooks.", "the QuickBooks id of what records it there"
     ),
+    Action.EXPORT: Cure(
+        "Send it to QuickBooks with its own date, although that is before go-live."
+    ),
     Action.APPLY: Cure("Apply QuickBooks' payment in AlgaPSA.", "the QuickBooks payment's id"),
     Action.PUSH: Cure("Push AlgaPSA's payment to QuickBooks.", "the AlgaPSA payment's id"),
     Action.LINK_CLIENT: Cure("Link the client to a customer.", "the QuickBooks customer's id"),

@@ -42,7 +42,8 @@ class CompanyScope:
 
     `linked` are the ids of documents with a link in any company of the tenant, `homes` the realm
     of each document that has one. `chosen` are those that staff chose to have created anew, however
-    they are dated, `booked_by_csv` those that a file of ours took to QuickBooks.
+    they are dated, `booked_by_csv` those that a file of ours took to QuickBooks. `early` are those
+    that staff chose to export although they are dated before go-live.
     """
 
     realm: str
@@ -54,6 +55,7 @@ class CompanyScope:
     homes: Mapping[str, str]
     chosen: Collection[str] = ()
     booked_by_csv: Collection[str] = ()
+    early: Collection[str] = ()
 
     def is_home_of(self, invoice_id: str) -> bool:
         """Whether the document goes to this company: by its home, else by the default."""
@@ -81,7 +83,7 @@ def _billed(header: DocumentHeader, scope: CompanyScope) -> Standing:
         return Standing.TO_EXPORT
     if header.mapped_by_algapsa:
         return Standing.BOOKED_BY_ALGAPSA
-    if header.invoice_date < scope.go_live:
+    if header.invoice_date < scope.go_live and header.invoice_id not in scope.early:
         late = _finalized_after_connecting(header, scope)
         return Standing.FINALIZED_LATE if late else Standing.BEFORE_GO_LIVE
     if header.is_prepayment or "prepayment" in (header.invoice_type, header.status):
@@ -133,6 +135,7 @@ _RAISED = {
     Standing.PREPAYMENT: ExceptionKind.PREPAYMENT,
     Standing.FINALIZED_LATE: ExceptionKind.BEFORE_GO_LIVE,
     Standing.BOOKED_BY_ALGAPSA: ExceptionKind.ALREADY_IN_QUICKBOOKS,
+    Standing.BOOKED_BY_CSV: ExceptionKind.ALREADY_IN_QUICKBOOKS,
 }
 STANDING_KINDS = (ExceptionKind.PREPAYMENT, ExceptionKind.BEFORE_GO_LIVE)
 
@@ -158,10 +161,8 @@ def _exception(header: DocumentHeader, kind: ExceptionKind, scope: CompanyScope)
             f"{noun} {header.number} of {total} is dated {header.invoice_date}, before go-live on "
             f"{scope.go_live}, but was finalized after the company was connected."
         ),
-        ExceptionKind.ALREADY_IN_QUICKBOOKS: (
-            f"AlgaPSA itself has {noun.lower()} {header.number} of {total} as booked in QuickBooks"
-            + (f" (its id there: {header.mapped_external_id})" if header.mapped_external_id else "")
-            + ". It is not created again."
+        ExceptionKind.ALREADY_IN_QUICKBOOKS: _booked(
+            header, scope, f"{noun.lower()} {header.number} of {total}"
         ),
     }
     return ExceptionRecord(
@@ -171,6 +172,19 @@ def _exception(header: DocumentHeader, kind: ExceptionKind, scope: CompanyScope)
         references=(invoice_reference(header),),
         amounts={"total": header.total_minor},
         version=header.fingerprint,
+    )
+
+
+def _booked(header: DocumentHeader, scope: CompanyScope, document: str) -> str:
+    if header.invoice_id in scope.booked_by_csv:
+        return (
+            f"The file of an export batch took {document} to QuickBooks, so it is not created "
+            "again. `qbo-sync onboard --step history` links all that were imported; a file that "
+            "never was is withdrawn by `qbo-sync batches withdraw`."
+        )
+    known_as = f" (its id there: {header.mapped_external_id})" if header.mapped_external_id else ""
+    return (
+        f"AlgaPSA itself has {document} as booked in QuickBooks{known_as}. It is not created again."
     )
 
 

@@ -31,6 +31,7 @@ class Offered(Enum):
     both_are_real = "both are real"
     not_from_algapsa = "not from AlgaPSA"
     record_refund = "record refund"
+    export = "export"
     apply = "apply"
     push = "push"
     link_client = "link client"

@@ -117,6 +117,14 @@ def listed(
     return [StoredException(*row) for row in connection.execute(query.order_by(*order))]
 
 
+def open_ones(connection: sa.Connection, realm: str, kind: ExceptionKind) -> list[StoredException]:
+    """The open exceptions of one kind of a company."""
+    query = sa.select(*[exceptions.c[name] for name in StoredException.__slots__]).where(
+        exceptions.c.realm == realm, exceptions.c.state == "open", exceptions.c.kind == str(kind)
+    )
+    return [StoredException(*row) for row in connection.execute(query)]
+
+
 def get(connection: sa.Connection, number: int) -> StoredException | None:
     """The exception of this number, open or closed."""
     columns = [exceptions.c[name] for name in StoredException.__slots__]

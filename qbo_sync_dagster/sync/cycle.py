@@ -63,6 +63,7 @@ from qbo_sync_dagster.sync.pushed_payments import (
     with_payments,
 )
 from qbo_sync_dagster.sync.reconsider import reconsider
+from qbo_sync_dagster.sync.stands_twice import close_stood_twice
 from qbo_sync_dagster.sync.summary import summarize
 from qbo_sync_dagster.sync.total_differences import accept_small_differences
 
@@ -281,6 +282,7 @@ class _Cycle:
             settle_history(self._ctx)
         payments = apply_payments(self._ctx)
         documents = apply_documents(self._ctx, lost)
+        close_stood_twice(self._ctx)
         cursor = self._ctx.connection.cursor
         if polled is not None:
             cursor = max(cursor, polled.server_time)

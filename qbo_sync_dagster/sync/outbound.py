@@ -20,6 +20,7 @@ from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.operation_kinds import CREATE_CUSTOMER, UPDATE_DOCUMENT
 from qbo_sync_dagster.ledger import batches, exceptions, links, operations
 from qbo_sync_dagster.sync.adoption import DUPLICATE_NUMBER, ORPHAN
+from qbo_sync_dagster.sync.before_go_live import chosen_early
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.credit_queue import queue_credits
 from qbo_sync_dagster.sync.document_links import EXPORT_KINDS
@@ -42,6 +43,7 @@ def load_scope(
         homes=links.homes(connection, company.tenant, invoice_ids),
         chosen=links.replaced(connection, ctx.realm, invoice_ids),
         booked_by_csv=batches.booked_by_csv(connection, company.tenant, invoice_ids),
+        early=chosen_early(connection, ctx.realm),
     )
 
 

@@ -27,6 +27,7 @@ from qbo_sync_dagster.domain.payments_out import (
 from qbo_sync_dagster.ledger import decisions, inbox, links, operations, payment_links
 from qbo_sync_dagster.ledger.links import Link
 from qbo_sync_dagster.ledger.payment_links import PaymentLink
+from qbo_sync_dagster.sync.before_go_live import chosen_early
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.history import waiting_rows
 from qbo_sync_dagster.sync.outbound import load_scope
@@ -39,13 +40,15 @@ class Choices:
     """What staff decided about payments, and QuickBooks' payments that AlgaPSA lacks yet.
 
     `recorded` are reversals and refunds that QuickBooks has in another form; `both_real` names,
-    per row, the QuickBooks payments that are other money; `history` what waits from before.
+    per row, the QuickBooks payments that are other money; `history` what waits from before;
+    `early` what is pushed although it is dated before go-live.
     """
 
     recorded: frozenset[str]
     both_real: Mapping[str, frozenset[str]]
     history: Mapping[str, Choice]
     waiting: frozenset[str]
+    early: frozenset[str]
 
 
 def load_choices(connection: sa.Connection, realm: str) -> Choices:
@@ -61,6 +64,7 @@ def load_choices(connection: sa.Connection, realm: str) -> Choices:
         both_real={row: frozenset(payments) for row, payments in both.items()},
         history=waiting_rows(connection, realm),
         waiting=frozenset(inbox.unsettled_ids(connection, realm, "Payment")),
+        early=chosen_early(connection, realm),
     )
 
 
@@ -90,7 +94,7 @@ class PaymentBooks:
         if history is Choice.WAIT or document is None:
             return Verdict.LEFT_OUT
         scope = self.scope
-        if history is Choice.PUSH:
+        if history is Choice.PUSH or receipt.row_id in self.choices.early:
             scope = replace(scope, go_live=min(scope.go_live, receipt.date))
         both_real = self.choices.both_real.get(receipt.row_id, ())
         return judge_receipt(receipt, document, scope, both_real)

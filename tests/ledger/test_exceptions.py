@@ -55,7 +55,7 @@ def test_an_exception_is_stored_with_what_people_need(ledger: Ledger) -> None:
         {"side": "algapsa", "kind": "invoice", "id": "1", "label": "Invoice INV-1"}
     ]
     assert (stored.amounts, stored.count) == ({"total": 1050}, 1)
-    assert stored.actions == ["retry", "link invoice", "dismiss"]
+    assert stored.actions == ["retry", "link client", "link invoice", "dismiss"]
 
 
 def test_a_repeat_counts_up_and_refreshes_instead_of_opening_a_second(ledger: Ledger) -> None:

@@ -1,0 +1,100 @@
+"""Closed books that stay as they are: accepted, QuickBooks keeps what was to be taken back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from qbo_sync_dagster.actions.errors import ActionRefusedError
+from qbo_sync_dagster.domain.catalogue import Action
+from qbo_sync_dagster.sandbox.algapsa import invoices, payments
+from tests.scenarios import credit_steps
+from tests.scenarios.deciding import closed, decide
+
+if TYPE_CHECKING:
+    from tests.scenarios.conftest import World
+
+CLOSED = "Dated in a closed QuickBooks period"
+
+
+def close_books(world: World) -> None:
+    """QuickBooks' books are closed through today."""
+    world.quickbooks.set(world.company.realm, book_close_date=world.today.isoformat())
+
+
+def accept_and_look_twice(world: World) -> None:
+    """What waits is accepted; two cycles and a reopened period change nothing in QuickBooks."""
+    before = world.stands()
+    decide(world, CLOSED, Action.ACCEPT)
+    world.cycle()
+    world.quickbooks.set(world.company.realm, book_close_date="")
+    world.later(timedelta(hours=13))
+    world.cycle()
+
+    assert world.stands() == before
+    assert world.titles() == []
+    assert world.operations() == {}
+    assert closed(world, CLOSED) == ("resolved", "Avery")
+
+
+def accepted(world: World) -> list[int]:
+    """The amounts of what was accepted."""
+    rows = world.in_ledger("SELECT amount_minor FROM decisions WHERE kind = 'accepted'")
+    return [minor for (minor,) in rows]
+
+
+def test_a_void_that_waits_for_closed_books_is_given_up(world: World) -> None:
+    invoice = world.exported(10_000)
+    close_books(world)
+    world.do(invoices.bulk_cancel, [invoice.invoice_id])
+    world.cycle()
+
+    accept_and_look_twice(world)
+
+    assert accepted(world) == [10_000]
+
+
+def test_a_reversal_that_waits_for_closed_books_is_given_up(world: World) -> None:
+    invoice = world.exported(10_000)
+    own = world.record_in_algapsa(invoice, 4_000)
+    world.cycle()
+    close_books(world)
+    world.do(payments.reverse_payment, own)
+    world.cycle()
+
+    accept_and_look_twice(world)
+
+    assert accepted(world) == [4_000]
+    assert world.rows(invoice) == [4_000, -4_000]
+
+
+def test_removed_credit_that_waits_for_closed_books_is_given_up(world: World) -> None:
+    invoice = world.invoice(10_000)
+    credit_steps.note(world, 3_000)
+    world.cycle()
+    credit_steps.apply(world, invoice)
+    world.cycle()
+    assert len(credit_steps.linking(world)) == 1
+    close_books(world)
+    credit_steps.take_back(world, invoice)
+    world.cycle()
+
+    accept_and_look_twice(world)
+
+    assert accepted(world) == [3_000]
+    assert credit_steps.balance(world, invoice) == Decimal(70)
+
+
+def test_what_is_to_be_created_is_not_accepted_but_re_dated(world: World) -> None:
+    invoice = world.exported(10_000)
+    close_books(world)
+    world.record_in_algapsa(invoice, 4_000)
+    world.cycle()
+
+    with pytest.raises(ActionRefusedError, match="Re-date what is to be created"):
+        decide(world, CLOSED, Action.ACCEPT)
+
+    assert list(world.operations().values()) == ["held"]
