@@ -18,6 +18,7 @@ from qbo_sync_dagster.domain.money import format_minor
 from qbo_sync_dagster.domain.operation_kinds import UPDATE_DOCUMENT, VOID_DOCUMENT
 from qbo_sync_dagster.ledger import decisions, document_links, exceptions, links, operations
 from qbo_sync_dagster.ledger.links import Link
+from qbo_sync_dagster.sync.payment_intake import NOT_OURS
 
 
 def accept(ledger: sa.Engine, choice: Choice) -> str:
@@ -116,6 +117,23 @@ def _kept_in_quickbooks(connection: sa.Connection, case: Case, link: Link) -> st
     return f"QuickBooks keeps {_label(link)}; nothing of it is sent any more.{_named(total)}"
 
 
+def _only_in_quickbooks(connection: sa.Connection, case: Case, link: Link) -> str:
+    """AlgaPSA has nothing left that payments of this document could go to: they are QuickBooks'."""
+    told = _kept_in_quickbooks(connection, case, link)
+    decisions.decide(
+        connection,
+        case.realm,
+        decisions.NewDecision(
+            kind="not_from_algapsa",
+            record=f"{NOT_OURS}{link.quickbooks_id}",
+            decided_by=case.by,
+            reason=case.reason,
+            detail={"exception": case.exception.number, "was": case.exception.record},
+        ),
+    )
+    return f"{told} Payments on it are QuickBooks' own from now on."
+
+
 def _closed_books(connection: sa.Connection, case: Case, link: Link) -> str:
     """A void that waits for closed books is given up; QuickBooks keeps the document."""
     waiting = operations.of_records(connection, case.realm, {VOID_DOCUMENT: case.record_id})
@@ -133,7 +151,7 @@ _ACCEPTED: Mapping[ExceptionKind, Callable[[sa.Connection, Case, Link], str]] = 
     ExceptionKind.DRIFT_GONE: _loss,
     ExceptionKind.TOTAL_DIFFERENCE: _total,
     ExceptionKind.CHANGED_IN_ALGAPSA: _exported_version,
-    ExceptionKind.DELETED_IN_ALGAPSA: _kept_in_quickbooks,
+    ExceptionKind.DELETED_IN_ALGAPSA: _only_in_quickbooks,
     ExceptionKind.VOIDED_IN_ALGAPSA: _kept_in_quickbooks,
     ExceptionKind.VOID_FAILING: _kept_in_quickbooks,
     ExceptionKind.CLOSED_PERIOD: _closed_books,

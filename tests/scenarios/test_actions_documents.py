@@ -12,7 +12,7 @@ from qbo_sync_dagster.actions.cases import Choice
 from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.actions.resolving import Resolution, resolve
 from qbo_sync_dagster.domain.catalogue import Action
-from qbo_sync_dagster.sandbox.algapsa import edits
+from qbo_sync_dagster.sandbox.algapsa import edits, invoices
 
 if TYPE_CHECKING:
     from tests.scenarios.conftest import Books, World
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CHANGED = "Exported invoice was changed in QuickBooks"
 GONE = "Exported invoice was voided or deleted in QuickBooks"
 IN_ALGAPSA = "Exported invoice was changed in AlgaPSA"
+DELETED = "Exported invoice was deleted in AlgaPSA"
 CLOSED = "Dated in a closed QuickBooks period"
 NOT_READY = "Scheduled accounting export failed validation"
 TAKEN = "Already in QuickBooks"
@@ -174,6 +175,33 @@ def test_an_accepted_loss_may_be_linked_to_the_invoice_that_took_its_place(world
 
     assert world.links() == {invoice.invoice_id: str(made["Id"])}
     assert world.titles() == []
+
+
+def test_payments_on_an_invoice_that_only_quickbooks_has_are_foreign(world: World) -> None:
+    invoice, other = world.exported(10_000), world.exported(5_000)
+    identity = world.quickbooks_id(invoice)
+    world.do(invoices.delete_invoice, invoice.invoice_id, by_sql=True)
+    early = world.pay((invoice, "30.00"))
+    world.cycle()
+    assert DELETED in world.titles()
+    told = settle(world, DELETED, Action.ACCEPT)
+    assert "100.00 more than AlgaPSA" in told
+    late = world.pay((invoice, "70.00"), (other, "50.00"), total="120.00")
+    world.cycle()
+    before = world.stands()
+    world.cycle()
+
+    assert world.titles() == []
+    assert world.stands() == before
+    states = {each: state for (each, _), state in world.changes().items()}
+    assert states == {early: "known", late: "applied"}
+    assert world.rows(other) == [5_000]
+    assert world.in_ledger(
+        "SELECT kind, record, amount_minor, decided_by FROM decisions ORDER BY kind"
+    ) == [
+        ("accepted", f"invoice:{invoice.invoice_id}", 10_000, "Avery"),
+        ("not_from_algapsa", f"quickbooks_invoice:{identity}", 0, "Avery"),
+    ]
 
 
 def test_a_change_in_algapsa_may_stay_there(world: World) -> None:
