@@ -76,6 +76,29 @@ def payment_differences(
     ]
 
 
+def as_applied(agreed: PaymentView, shown: PaymentView) -> PaymentView:
+    """What to agree on of a payment just made, where QuickBooks applied less than was sent.
+
+    Money that was never applied was not changed by anybody: it is told as unapplied, not as drift.
+    """
+    is_as_sent = replace(shown, lines=agreed.lines) == agreed
+    if not is_as_sent or not shown.lines.keys() <= agreed.lines.keys():
+        return agreed
+    lines = {key: min(minor, shown.lines.get(key, 0)) for key, minor in agreed.lines.items()}
+    return replace(agreed, lines=MappingProxyType(lines))
+
+
+def applied_since(agreed: PaymentView, shown: PaymentView) -> PaymentView | None:
+    """What is agreed on once a bookkeeper applied more of the payment to its own invoice.
+
+    None if nothing of that kind happened, or more than that.
+    """
+    if replace(shown, lines=agreed.lines) != agreed or shown.lines.keys() != agreed.lines.keys():
+        return None
+    is_more = shown.applied_minor > agreed.applied_minor and not payment_differences(agreed, shown)
+    return replace(agreed, lines=shown.lines) if is_more else None
+
+
 def reduction(agreed: PaymentView, shown: PaymentView) -> int:
     """What is missing of the payment in QuickBooks, in minor units; never negative."""
     return max(0, agreed.total_minor - shown.total_minor)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.document_view import LIVE
 from qbo_sync_dagster.domain.errors import DomainError
+from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.identity import Findings
 from qbo_sync_dagster.domain.operation_kinds import PUSH_PAYMENT
+from qbo_sync_dagster.domain.own_money import own_money
 from qbo_sync_dagster.domain.payment_exceptions import payment_record
-from qbo_sync_dagster.domain.payment_view import PaymentView
-from qbo_sync_dagster.domain.payments_out_exceptions import PUSH_KINDS
+from qbo_sync_dagster.domain.payment_view import PaymentView, as_applied
+from qbo_sync_dagster.domain.payments_out import PaidDocument
+from qbo_sync_dagster.domain.payments_out_exceptions import PUSH_KINDS, not_applied
 from qbo_sync_dagster.domain.sync_marker import markers_in
 from qbo_sync_dagster.ledger import audit, exceptions, links, payment_links, postings
 from qbo_sync_dagster.quickbooks.answers import RawObject
@@ -112,8 +116,13 @@ def link_payment(
     *,
     request_id: str | None = None,
 ) -> None:
-    """Take a payment that stands in QuickBooks for the receipt of AlgaPSA that it is."""
-    payment_links.add(connection, ctx.realm, [new])
+    """Take a payment that stands in QuickBooks for the receipt of AlgaPSA that it is.
+
+    The snapshot of `new` says how it was sent.
+    """
+    sent = PaymentView.from_json(new.snapshot)
+    agreed = as_applied(sent, shown)
+    payment_links.add(connection, ctx.realm, [replace(new, snapshot=agreed.as_json())])
     payment_links.show(
         connection,
         ctx.realm,
@@ -131,6 +140,26 @@ def link_payment(
     )
     audit.append(connection, ctx.realm, [effect])
     exceptions.resolve(connection, ctx.realm, PUSH_KINDS, [record], "The payment is in QuickBooks.")
+    unapplied = sent.applied_minor - agreed.applied_minor
+    if unapplied > 0:
+        exceptions.raise_all(connection, ctx.realm, _not_applied(ctx, new, unapplied))
+
+
+def _not_applied(
+    ctx: CycleContext, link: payment_links.NewPaymentLink, unapplied_minor: int
+) -> list[ExceptionRecord]:
+    money = own_money(ctx.algapsa.payments([link.invoice_id]))
+    receipts = {receipt.row_id: receipt for receipt in money.receipts}
+    return [
+        not_applied(
+            receipts[link.algapsa_id],
+            PaidDocument(header.invoice_id, header.number, header.client_id, header.currency),
+            link.quickbooks_id,
+            unapplied_minor,
+        )
+        for header in ctx.algapsa.document_headers([link.invoice_id])
+        if link.algapsa_id in receipts
+    ]
 
 
 def _could_be(view: PaymentView, identity: Mapping[str, object]) -> bool:

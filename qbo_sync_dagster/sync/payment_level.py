@@ -21,7 +21,7 @@ from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.money import to_minor
 from qbo_sync_dagster.domain.own_money import Receipt
 from qbo_sync_dagster.domain.payment_exceptions import payment_record
-from qbo_sync_dagster.domain.payment_view import PaymentView
+from qbo_sync_dagster.domain.payment_view import PaymentView, as_applied
 from qbo_sync_dagster.domain.payments_out import (
     NOT_MAPPED,
     OutgoingPayment,
@@ -47,7 +47,12 @@ from qbo_sync_dagster.ledger import (
     postings,
 )
 from qbo_sync_dagster.quickbooks.errors import ClosedPeriodError, FaultError
-from qbo_sync_dagster.quickbooks.objects import Invoice, parse_invoice, parse_payment
+from qbo_sync_dagster.quickbooks.objects import (
+    Invoice,
+    Payment,
+    parse_invoice,
+    parse_payment,
+)
 from qbo_sync_dagster.quickbooks.payment_bodies import payment_body
 from qbo_sync_dagster.quickbooks.wire import encode_body
 from qbo_sync_dagster.sync.context import CycleContext
@@ -255,9 +260,12 @@ class PaymentLevel:
     def done(self, connection: sa.Connection, written: Sequence[Written]) -> None:
         """Link the payments, and tell of what QuickBooks left unapplied."""
         realm = self._ctx.realm
-        payment_links.add(connection, realm, [self._link(each) for each in written])
-        for each in written:
-            self._note_shown(connection, each)
+        seen = {each.record_id: _seen(each) for each in written}
+        new = [self._link(each, seen[each.record_id]) for each in written]
+        payment_links.add(connection, realm, new)
+        for link in new:
+            if payment := seen[link.algapsa_id]:
+                self._note_shown(connection, link, payment)
         audit.append(connection, realm, [self._effect(each) for each in written])
         records = [payment_record(each.record_id) for each in written]
         reason = "The payment is in QuickBooks."
@@ -267,26 +275,23 @@ class PaymentLevel:
         drifted = [payment_record(each) for each in earlier]
         exceptions.resolve(connection, realm, [ExceptionKind.PAYMENT_DRIFT], drifted, reason)
 
-    def _link(self, written: Written) -> payment_links.NewPaymentLink:
+    def _link(self, written: Written, payment: Payment | None) -> payment_links.NewPaymentLink:
         ready = self._ready[written.record_id]
+        agreed = as_applied(ready.agreed, payment_view(payment)) if payment else ready.agreed
         return payment_links.NewPaymentLink(
             algapsa_id=written.record_id,
             quickbooks_id=written.answer.object.id,
             invoice_id=ready.receipt.invoice_id,
             origin="exported",
-            snapshot=ready.agreed.as_json(),
+            snapshot=agreed.as_json(),
             sync_token=version(written.answer.object.sync_token),
             generation=written.operation.generation,
         )
 
-    def _note_shown(self, connection: sa.Connection, written: Written) -> None:
-        """What the answer shows; one that cannot be read is judged when a poll brings it."""
-        ready = self._ready[written.record_id]
-        try:
-            payment = parse_payment(written.answer.object.payload)
-            shown = payment_view(payment)
-        except DomainError:
-            return
+    def _note_shown(
+        self, connection: sa.Connection, link: payment_links.NewPaymentLink, payment: Payment
+    ) -> None:
+        ready, shown = self._ready[link.algapsa_id], payment_view(payment)
         payment_links.show(
             connection,
             self._ctx.realm,
@@ -294,7 +299,8 @@ class PaymentLevel:
             shown=shown.as_json(),
             sync_token=version(payment.sync_token),
         )
-        unapplied = ready.agreed.applied_minor - shown.applied_minor
+        agreed = PaymentView.from_json(link.snapshot)
+        unapplied = ready.agreed.applied_minor - agreed.applied_minor
         if unapplied > 0:
             record = not_applied(ready.receipt, ready.document, payment.id, unapplied)
             exceptions.raise_all(connection, self._ctx.realm, [record])
@@ -341,6 +347,16 @@ class PaymentLevel:
 def _day(operation: operations.Operation, receipt: Receipt) -> date:
     chosen = operation.detail.get("date")
     return date.fromisoformat(chosen) if chosen else receipt.date
+
+
+def _seen(written: Written) -> Payment | None:
+    """The payment as its answer shows it; one that cannot be read is judged by the next poll."""
+    try:
+        payment = parse_payment(written.answer.object.payload)
+        payment_view(payment)
+    except DomainError:
+        return None
+    return payment
 
 
 def _outgoing(ready: _Ready) -> Outgoing:

@@ -6,7 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from qbo_sync_dagster.domain.payment_view import PaymentView, payment_differences
+from qbo_sync_dagster.domain.payment_view import (
+    PaymentView,
+    applied_since,
+    as_applied,
+    payment_differences,
+)
 
 AGREED = PaymentView("live", "7", "2026-03-05", "USD", 10_000, {"130": 10_000})
 
@@ -52,3 +57,48 @@ def test_money_moved_elsewhere_is_drift_whatever_was_refunded() -> None:
 
 def test_a_view_survives_the_ledger() -> None:
     assert PaymentView.from_json(AGREED.as_json()).as_json() == AGREED.as_json()
+
+
+@pytest.mark.parametrize("line", [{"130": 4_000}, {}])
+def test_what_was_never_applied_is_agreed_on_as_unapplied(line: dict[str, int]) -> None:
+    agreed = as_applied(AGREED, replace(AGREED, lines=line))
+
+    assert (agreed.total_minor, agreed.lines) == (10_000, {"130": line.get("130", 0)})
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        AGREED,
+        replace(AGREED, lines={"131": 10_000}),
+        replace(AGREED, lines={"130": 4_000, "131": 6_000}),
+        replace(AGREED, date="2026-03-06", lines={"130": 4_000}),
+        replace(AGREED, total_minor=4_000, lines={"130": 4_000}),
+        AGREED.gone("voided"),
+    ],
+)
+def test_anything_else_that_quickbooks_shows_leaves_what_was_sent_agreed_on(
+    shown: PaymentView,
+) -> None:
+    assert as_applied(AGREED, shown) == AGREED
+
+
+def test_a_rest_that_a_bookkeeper_applied_is_agreed_on_from_then() -> None:
+    agreed = replace(AGREED, lines={"130": 4_000})
+
+    assert applied_since(agreed, AGREED) == AGREED
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        replace(AGREED, lines={"130": 4_000}),
+        replace(AGREED, lines={"130": 3_000}),
+        replace(AGREED, lines={"130": 5_000, "131": 5_000}),
+        replace(AGREED, date="2026-03-06"),
+        replace(AGREED, total_minor=12_000, lines={"130": 12_000}),
+        AGREED.gone(),
+    ],
+)
+def test_no_other_change_is_agreed_on_by_itself(shown: PaymentView) -> None:
+    assert applied_since(replace(AGREED, lines={"130": 4_000}), shown) is None
