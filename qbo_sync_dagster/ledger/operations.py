@@ -145,15 +145,22 @@ def being_made_anew(connection: sa.Connection, realm: str, kinds: Collection[str
     return set(rows.scalars())
 
 
-def on_invoices(
-    connection: sa.Connection, realm: str, kinds: Collection[str], invoice_ids: Collection[str]
+def on_documents(
+    connection: sa.Connection, realm: str, kinds: Collection[str], document_ids: Collection[str]
 ) -> set[str]:
-    """Those of the invoices with an operation of these kinds on its way, on a record of theirs.
+    """Those of the documents that an operation of these kinds, on its way, takes something off.
 
-    What failed or is held is not on its way.
+    A payment stands on its invoice, a credit application on its invoice and its note. What failed
+    or is held is not on its way.
     """
+    wanted = sa.any_(sa.literal(list(document_ids), sa.ARRAY(sa.Text)))
+    stands_on = (
+        links.c.invoice_id,
+        links.c.shown["invoice_id"].astext,
+        links.c.shown["note_id"].astext,
+    )
     rows = connection.execute(
-        sa.select(links.c.invoice_id)
+        sa.select(*stands_on)
         .join(
             operations,
             sa.and_(
@@ -164,10 +171,10 @@ def on_invoices(
             operations.c.realm == realm,
             _of_kind(kinds),
             operations.c.state.in_(["queued", "posting"]),
-            links.c.invoice_id == sa.any_(sa.literal(list(invoice_ids), sa.ARRAY(sa.Text))),
+            sa.or_(*[column == wanted for column in stands_on]),
         )
     )
-    return set(rows.scalars())
+    return {document for row in rows for document in row} & set(document_ids)
 
 
 def due(

@@ -6,7 +6,6 @@ Only payments that we made are deleted, and only while they are what we made.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import date
 
 import sqlalchemy as sa
@@ -64,20 +63,35 @@ class CreditRemovalLevel:
                 if link is None or operation.record_id in live:
                     operations.change(connection, [operation.operation_id], "cancelled")
                     continue
-                payment = found.get(link.payment_id)
-                if payment is None or not payment.lines:
-                    self._gone(connection, operation, link)
-                elif self._is_free(connection, operation, link, payment):
-                    body = {"Id": payment.id, "SyncToken": payment.sync_token}
-                    outgoing.append(Outgoing(operation, "Payment", body, {}, verb="delete"))
+                item = self._judged(connection, operation, link, found.get(link.payment_id))
+                if item is not None:
+                    outgoing.append(item)
         return outgoing
 
-    def _payments(self, ids: Sequence[str]) -> Mapping[str, Payment]:
-        found: dict[str, Payment] = {}
-        for raw in self._ctx.quickbooks.query_in("Payment", "Id", ids) if ids else ():
-            with suppress(DomainError):
-                found[raw.id] = parse_payment(raw.payload)
-        return found
+    def _payments(self, ids: Sequence[str]) -> Mapping[str, RawObject]:
+        found = self._ctx.quickbooks.query_in("Payment", "Id", ids) if ids else ()
+        return {raw.id: raw for raw in found}
+
+    def _judged(
+        self,
+        connection: sa.Connection,
+        operation: operations.Operation,
+        link: CreditLink,
+        raw: RawObject | None,
+    ) -> Outgoing | None:
+        try:
+            payment = parse_payment(raw.payload) if raw else None
+        except DomainError as error:
+            # One that stands there and can't be read is not gone.
+            record = cannot_be_removed(link.key, operation.label, str(error))
+            self._hold(connection, operation, CHANGED, record)
+            return None
+        if payment is None or not payment.lines:
+            self._gone(connection, operation, link)
+        elif self._is_free(connection, operation, link, payment):
+            body = {"Id": payment.id, "SyncToken": payment.sync_token}
+            return Outgoing(operation, "Payment", body, {}, verb="delete")
+        return None
 
     def _gone(
         self, connection: sa.Connection, operation: operations.Operation, link: CreditLink

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import sqlalchemy as sa
@@ -204,13 +204,25 @@ def _beside_links(use: CreditUse, known: _Known) -> tuple[CreditUse, tuple[Credi
         for link in known.links_of.get(use.payment_id, ())
         if link.key in known.applications
     ]
-    parts = [link.in_quickbooks or CreditParts.of(application) for link, application in stands]
+    parts = [_carried_parts(use, link, application) for link, application in stands]
     rest, lacking = carried(use, parts)
     return rest, tuple(
         application
         for position, (link, application) in enumerate(stands)
         if _is_drift(link, application, lacks=position in lacking, is_gone=not use.on_invoices)
     )
+
+
+def _carried_parts(use: CreditUse, link: CreditLink, application: CreditApplication) -> CreditParts:
+    """What the payment should apply for the application.
+
+    Of one that AlgaPSA took back, whatever still stands: its removal is what tells of that.
+    """
+    parts = link.in_quickbooks or CreditParts.of(application)
+    if not (link.is_pushed and application.is_reversed):
+        return parts
+    shown = min(use.on_invoices.get(parts.invoice_id, 0), use.from_notes.get(parts.note_id, 0))
+    return replace(parts, minor=min(parts.minor, shown))
 
 
 def _is_drift(

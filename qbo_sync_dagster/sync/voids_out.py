@@ -252,4 +252,4 @@ def _with_open_prerequisites(connection: sa.Connection, realm: str, ids: Sequenc
         if operation.state in ("queued", "posting")
     }
     removals = (CHANGE_PAYMENT, REMOVE_CREDIT)
-    return (updates & set(ids)) | operations.on_invoices(connection, realm, removals, ids)
+    return (updates & set(ids)) | operations.on_documents(connection, realm, removals, ids)
