@@ -23,6 +23,15 @@ _INSERT = f"""
     ON CONFLICT DO NOTHING
     RETURNING alga_entity_id
 """
+# A document that was created anew has another object: the row that names the old one gives way.
+_DELETE_OUTDATED = f"""
+    DELETE FROM tenant_external_entity_mappings mapped
+    USING jsonb_each_text(CAST(:links AS jsonb)) link
+    WHERE mapped.tenant = :tenant AND mapped.integration_type = 'quickbooks_online'
+        AND mapped.alga_entity_type = 'invoice' AND mapped.alga_entity_id = link.key
+        AND mapped.external_entity_id <> link.value
+        AND mapped.metadata->'{METADATA_KEY}'->>'realm' = :realm
+"""
 _DELETE = f"""
     DELETE FROM tenant_external_entity_mappings
     WHERE tenant = :tenant AND integration_type = 'quickbooks_online'
@@ -33,18 +42,18 @@ _DELETE = f"""
 
 
 def mirror(source: Source, realm: str, links: Mapping[str, str]) -> set[str]:
-    """Mirror links, invoice id to QuickBooks id; returns the invoices that were not mapped before.
+    """Mirror links, invoice id to QuickBooks id; returns those that were not mapped so before.
 
     Replaying it changes nothing, and a mapping of AlgaPSA's own stays as it is.
     """
-    return _write(source, _INSERT, realm=realm, links=json.dumps(dict(links)))
+    values = source.bind({"realm": realm, "links": json.dumps(dict(links))})
+    with translated_faults(), source.engine.begin() as connection:
+        connection.execute(sa.text(_DELETE_OUTDATED), values)
+        return set(connection.execute(sa.text(_INSERT), values).scalars())
 
 
 def unmirror(source: Source, realm: str, invoice_ids: Collection[str]) -> set[str]:
     """Remove our mappings of these invoices; returns those that had one."""
-    return _write(source, _DELETE, realm=realm, ids=uuids(invoice_ids))
-
-
-def _write(source: Source, statement: str, **values: object) -> set[str]:
+    values = source.bind({"realm": realm, "ids": uuids(invoice_ids)})
     with translated_faults(), source.engine.begin() as connection:
-        return set(connection.execute(sa.text(statement), source.bind(values)).scalars())
+        return set(connection.execute(sa.text(_DELETE), values).scalars())

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from qbo_sync_dagster.actions.cases import Choice
+from qbo_sync_dagster.actions.re_exporting import re_export
 from qbo_sync_dagster.sandbox.algapsa import edits
 from qbo_sync_dagster.sync.cycle import last_end, run_cycle
 from tests.scenarios.conftest import NAMES, build_company
@@ -52,6 +54,24 @@ class TestCommunity:
         world.cycle()
 
         assert [row[1] for row in _mappings(world)] == [theirs["Id"]]
+
+    def test_an_invoice_created_anew_is_mapped_to_its_new_object(self, world) -> None:
+        invoice, other = world.exported(), world.exported()
+        old = world.quickbooks_id(invoice)
+        world.quickbooks.delete(world.company.realm, "Invoice", old)
+        world.cycle()
+        [gone] = world.open()
+        re_export(world.engine.ledger, Choice(gone.number, "Staff"))
+        world.cycle()
+        world.cycle()
+
+        new = world.quickbooks_id(invoice)
+        assert new != old
+        assert {row[0]: row[1] for row in _mappings(world)} == {
+            invoice.invoice_id: new,
+            other.invoice_id: world.quickbooks_id(other),
+        }
+        assert world.titles() == []
 
     def test_our_own_mapping_is_not_taken_for_algapsas(self, world) -> None:
         world.exported()
