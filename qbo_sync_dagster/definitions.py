@@ -16,7 +16,12 @@ from assets.invoices import invoice_sync_status
 from assets.onboarding import booked_invoices, client_matches, product_mappings
 from qbo_sync_dagster.jobs.configure_company import configure_company
 from qbo_sync_dagster.jobs.edit_mappings import edit_mappings
-from qbo_sync_dagster.jobs.invoices import export_batch, preview_cycle, sync_invoice
+from qbo_sync_dagster.jobs.invoices import (
+    export_batch,
+    export_batch_csv,
+    preview_cycle,
+    sync_invoice,
+)
 from qbo_sync_dagster.jobs.move_document import move_document
 from qbo_sync_dagster.jobs.onboarding import link_booked_invoices, link_clients
 from qbo_sync_dagster.jobs.prune_history import prune_history, prune_history_schedule
@@ -46,7 +51,8 @@ def build_definitions(*, resources: Mapping[str, object] | None = None) -> dg.De
         jobs=[
             *(sync_cycle, sync_now, resolve_exception, prune_history),
             *(configure_company, edit_mappings, move_document),
-            *(sync_invoice, preview_cycle, export_batch, link_clients, link_booked_invoices),
+            *(sync_invoice, preview_cycle, export_batch, export_batch_csv),
+            *(link_clients, link_booked_invoices),
         ],
         schedules=[sync_cycle_schedule, prune_history_schedule],
         sensors=[sync_now_sensor, company_watch_sensor, invoice_status_sensor],

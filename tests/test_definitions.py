@@ -127,6 +127,7 @@ def test_jobs_and_their_descriptions(repository: dg.RepositoryDefinition) -> Non
         "configure_company",
         "edit_mappings",
         "export_batch",
+        "export_batch_csv",
         "link_booked_invoices",
         "link_clients",
         "move_document",

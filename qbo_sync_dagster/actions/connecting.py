@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -46,12 +46,25 @@ class CompanyToConnect:
 
 
 @dataclass(frozen=True, slots=True)
+class CompanyToPrepare:
+    """A company that is not connected yet. `go_live_date` None is today in `time_zone`."""
+
+    tenant: str
+    realm: str
+    company_name: str
+    time_zone: str
+    go_live_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Connected:
-    """What became of it. `kept` names what a reconnected company keeps although other was given."""
+    """What became of it. `kept` names what a reconnected company keeps although other was given;
+    `waiting_for` is the tenant's default company if that is another one that is not connected."""
 
     connection: Connection
     reconnected: bool
     kept: tuple[str, ...] = ()
+    waiting_for: str | None = None
 
 
 def connect_company(
@@ -72,7 +85,43 @@ def connect_company(
         fresh = checked.granted or tokens.Tokens(None, None, checked.refresh_token, None)
         notices.forget(connection, checked.realm, EXPIRY_NOTICE)
         tokens.store(connection, checked.realm, fresh, cipher)
-    return connected
+        waiting_for = _waiting_for(connection, connected.connection)
+    return replace(connected, waiting_for=waiting_for)
+
+
+def prepare_company(ledger: sa.Engine, wanted: CompanyToPrepare) -> Connection:
+    """Enter a company without connecting it: its invoices can be written to files.
+
+    Connecting it later keeps what was entered. Raises ActionRefusedError for input that does not
+    hold, LedgerError if it is there already.
+    """
+    with ledger.begin() as connection:
+        added = _add(
+            connection,
+            CompanyToConnect(
+                tenant=read_algapsa_id(wanted.tenant, "The tenant"),
+                realm=read_quickbooks_id(wanted.realm, "The realm id"),
+                company_name=read_label(wanted.company_name, "The company's name", _LONGEST_NAME),
+                time_zone=read_time_zone(wanted.time_zone),
+                refresh_token="",
+                go_live_date=wanted.go_live_date,
+            ),
+        )
+        connections.update(connection, added.realm, state="disconnected")
+        effect = audit.Effect("ledger", "company prepared", added.realm, after=_told(added))
+        audit.append(connection, added.realm, [effect])
+        return connections.get(connection, added.realm)
+
+
+def _waiting_for(connection: sa.Connection, company: Connection) -> str | None:
+    return next(
+        (
+            each.company_name
+            for each in connections.every(connection)
+            if each.tenant == company.tenant and each.is_default and each.state == "disconnected"
+        ),
+        None,
+    )
 
 
 def _checked(wanted: CompanyToConnect) -> CompanyToConnect:
@@ -102,8 +151,15 @@ def _standing(connection: sa.Connection, realm: str) -> Connection | None:
 
 
 def _connect(connection: sa.Connection, wanted: CompanyToConnect) -> Connection:
+    added = _add(connection, wanted)
+    effect = audit.Effect("ledger", "company connected", wanted.realm, after=_told(added))
+    audit.append(connection, wanted.realm, [effect])
+    return added
+
+
+def _add(connection: sa.Connection, wanted: CompanyToConnect) -> Connection:
     today = ledger_now(connection).astimezone(ZoneInfo(wanted.time_zone)).date()
-    added = connections.add(
+    return connections.add(
         connection,
         connections.NewConnection(
             realm=wanted.realm,
@@ -114,9 +170,6 @@ def _connect(connection: sa.Connection, wanted: CompanyToConnect) -> Connection:
             cursor=wanted.cursor,
         ),
     )
-    effect = audit.Effect("ledger", "company connected", wanted.realm, after=_told(added))
-    audit.append(connection, wanted.realm, [effect])
-    return added
 
 
 def _reconnect(

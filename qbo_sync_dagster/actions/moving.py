@@ -52,12 +52,21 @@ def move_document(engine: SyncEngine, document: str, company: str, by: str) -> M
         )
     header = _header(AlgaPsa(engine.algapsa, target.tenant, target.time_zone), document)
     with engine.ledger.begin() as connection:
-        before = _home(connection, target, header)
-        moved = Moved(header.number, target, before)
+        moved = Moved(header.number, target, bring_home(connection, target, header))
         if moved.is_new:
-            _move(connection, target, header, moved.before)
             cycles.request(connection, target.realm, by)
     return moved
+
+
+def bring_home(connection: sa.Connection, target: Connection, header: DocumentHeader) -> str:
+    """Let a document belong to this company from now on; returns where it belonged before.
+
+    Raises ActionRefusedError once something of it was sent to another company, or linked there.
+    """
+    before = _home(connection, target, header)
+    if before != target.realm:
+        _move(connection, target, header, before)
+    return before
 
 
 def _home(connection: sa.Connection, target: Connection, header: DocumentHeader) -> str:

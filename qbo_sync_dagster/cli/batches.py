@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from qbo_sync_dagster.actions import batching
-from qbo_sync_dagster.actions.batching import BatchLine
+from qbo_sync_dagster.actions import batch_file, batching
+from qbo_sync_dagster.actions.batch_lines import BatchLine, select
 from qbo_sync_dagster.actions.values import read_date
 from qbo_sync_dagster.cli.failures import command_group
 from qbo_sync_dagster.cli.opening import opened_engine, opened_ledger
@@ -59,7 +59,10 @@ def preview(
     numbers: Numbers = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show the chosen invoices with every problem that keeps them from this company."""
+    """Show the chosen invoices with every problem that keeps them from this company.
+
+    For a company that is not connected: with every problem that keeps them out of its file.
+    """
     with opened_engine() as engine, working("Looking at both sides ..."):
         chosen = _chosen(engine, company, (first, last), clients, statuses, numbers)
         lines = batching.preview_batch(engine, company, chosen)
@@ -68,7 +71,7 @@ def preview(
         return
     _show(lines)
     ready = sum(not line.problems for line in lines)
-    answer(f"{words.counted(ready, 'invoice')} can be sent, {len(lines) - ready} can't.")
+    answer(f"{words.counted(ready, 'invoice')} can go, {len(lines) - ready} can't.")
 
 
 @app.command("run")
@@ -107,19 +110,33 @@ def csv(
 ) -> None:
     """Write the chosen invoices as the file that QuickBooks imports, all of them or none.
 
-    For a company that is not connected. The sync never creates these invoices afterwards; after a
-    reconnect `qbo-sync onboard --step history` links them by number.
+    For a company that is not connected; `qbo-sync connections prepare` enters one. The sync never
+    creates these invoices afterwards; once the company is connected, `qbo-sync onboard --step
+    history` links them by number.
     """
+    user = getpass.getuser()
     with opened_engine() as engine:
         chosen = _chosen(engine, company, (first, last), clients, statuses, numbers)
-        done = batching.write_batch(engine, company, chosen, getpass.getuser())
+        if str(file) == "-":
+            done = batch_file.write_batch(engine, company, chosen, user, _print)
+        else:
+            done = batch_file.write_batch_file(engine, company, chosen, user, file)
     told = f"Batch {done.batch_id}: {words.counted(done.taken, 'invoice')} written."
     if str(file) == "-":
-        sys.stdout.write(done.text)
         remark(told)
     else:
-        file.write_text(done.text, encoding="utf-8", newline="")
-        answer(told)
+        answer(f"{told} Import {file} in QuickBooks under Settings, Import data, Invoices.")
+
+
+@app.command("withdraw")
+def withdraw(
+    company: Company,
+    batch: Annotated[int, typer.Argument(help="The number of a batch that was written.")],
+) -> None:
+    """Forget a file that was never imported: the sync sends its invoices after all."""
+    with opened_ledger() as ledger:
+        count = batch_file.withdraw_batch(ledger, company, batch, getpass.getuser())
+    answer(f"Batch {batch} is withdrawn. {words.counted(count, 'invoice')} can be sent again.")
 
 
 @app.command("list")
@@ -140,6 +157,11 @@ def listed(company: Company, as_json: JsonFlag = False) -> None:
         answer_table(table)
 
 
+def _print(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
 def _chosen(
     engine: SyncEngine,
     company: str,
@@ -155,7 +177,7 @@ def _chosen(
         statuses=statuses or (),
         numbers=numbers or (),
     )
-    return batching.select(engine, company, selection=selection, client_names=clients or ())
+    return select(engine, company, selection=selection, client_names=clients or ())
 
 
 def _show(lines: Sequence[BatchLine]) -> None:

@@ -79,6 +79,42 @@ def add(
     tell_connected(connected, as_json=as_json)
 
 
+@app.command("prepare")
+def prepare(
+    tenant: Annotated[str, typer.Option(help="AlgaPSA's tenant id.")],
+    realm: Annotated[str, typer.Option(help="The company's id, as QuickBooks' settings show it.")],
+    name: Annotated[str, typer.Option(help="The company's name, for people.")],
+    time_zone: Annotated[str, typer.Option(help="The books' time zone: America/New_York.")],
+    go_live: Annotated[
+        str | None,
+        typer.Option(help="First day whose documents are written: 2026-01-31; today without it."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Enter a company that is not connected, so that files can be written for it.
+
+    `qbo-sync batches csv` writes them. `qbo-sync connect` connects the company later; what a file
+    took to QuickBooks is not sent again then.
+    """
+    wanted = connecting.CompanyToPrepare(
+        tenant=tenant,
+        realm=realm,
+        company_name=name,
+        time_zone=time_zone,
+        go_live_date=values.read_date(go_live, "--go-live") if go_live else None,
+    )
+    with opened_ledger() as ledger:
+        company = connecting.prepare_company(ledger, wanted)
+    if as_json:
+        answer_json(_told(company))
+        return
+    answer(
+        f"{company.company_name} is entered as {company.company}, without a connection. Invoices "
+        f"dated {company.go_live_date} or later can be written to a file: "
+        f"`qbo-sync batches csv {company.company} FILE`."
+    )
+
+
 @app.command("list")
 def list_companies(as_json: JsonFlag = False) -> None:
     """Show the connected companies."""
@@ -192,6 +228,12 @@ def tell_connected(connected: connecting.Connected, *, as_json: bool) -> None:
     company = connected.connection
     for kept in connected.kept:
         remark(f"Kept as it was: {kept}. `qbo-sync configure` changes settings.")
+    if connected.waiting_for:
+        remark(
+            f"New documents wait for {connected.waiting_for}, the default company, which is not "
+            "connected. To send them here: `qbo-sync connections make-default "
+            f"{company.company}`."
+        )
     if as_json:
         answer_json({**_told(company), "reconnected": connected.reconnected})
     elif connected.reconnected:

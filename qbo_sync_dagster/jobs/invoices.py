@@ -2,16 +2,28 @@
 
 # Dagster reads the type of `context` itself, so annotations here are not put off.
 
+from collections.abc import Sequence
 from datetime import date
 from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
 
 from assets.metadata import to_metadata
+from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.actions.values import read_date
 from qbo_sync_dagster.jobs.speaking import COMPANY, asked_by, spoken
 from qbo_sync_dagster.resources import SyncEngineResource
+
+if TYPE_CHECKING:
+    from qbo_sync_dagster.actions.batch_lines import BatchLine
+    from qbo_sync_dagster.domain.batch_selection import BatchSelection
+    from qbo_sync_dagster.sync.engine import SyncEngine
+
+# Metadata is stored with the run's event.
+_MOST_CHARACTERS = 100_000
 
 
 class SyncInvoice(dg.Config):
@@ -48,6 +60,34 @@ class ExportBatch(dg.Config):
     clients: list[str] = Field(default=[], description="Clients, by name or id.")
     statuses: list[str] = Field(default=[], description="AlgaPSA's statuses, such as sent.")
     numbers: list[str] = Field(default=[], description="Invoice numbers.")
+
+
+class Write(Enum):
+    """Whether a file is only previewed, or written."""
+
+    preview = "preview"
+    write = "write"
+
+
+class ExportBatchCsv(dg.Config):
+    """Which invoices go into a file for which company; what is left empty takes everything."""
+
+    company: str = Field(
+        description=f"A company that is not connected. {COMPANY}", min_length=1, max_length=200
+    )
+    run: Write = Field(
+        default=Write.preview, description="preview lists every problem and writes nothing."
+    )
+    first_date: str = Field(default="", description="Invoices dated from this day: 2026-01-31.")
+    last_date: str = Field(default="", description="Invoices dated until this day: 2026-02-28.")
+    clients: list[str] = Field(default=[], description="Clients, by name or id.")
+    statuses: list[str] = Field(default=[], description="AlgaPSA's statuses, such as sent.")
+    numbers: list[str] = Field(default=[], description="Invoice numbers.")
+    file: str = Field(
+        default="",
+        description="A new file on the machine that runs the sync. Empty: the file's text stands "
+        "in this run's output, to be copied.",
+    )
 
 
 @dg.op
@@ -87,17 +127,10 @@ def export_batch_op(
 ) -> None:
     """Show or send the batch; each problem stands in the log."""
     from qbo_sync_dagster.actions import batching  # noqa: PLC0415 - heavy
-    from qbo_sync_dagster.domain.batch_selection import BatchSelection  # noqa: PLC0415 - heavy
 
     company = config.company.strip()
     with sync_engine.engine() as engine, spoken():
-        wanted = BatchSelection(
-            first=_day(config.first_date, "first_date"),
-            last=_day(config.last_date, "last_date"),
-            statuses=config.statuses,
-            numbers=config.numbers,
-        )
-        chosen = batching.select(engine, company, selection=wanted, client_names=config.clients)
+        chosen = _chosen(engine, config)
         if config.run is Run.preview:
             lines = batching.preview_batch(engine, company, chosen)
             left = [line for line in lines if line.problems]
@@ -106,6 +139,58 @@ def export_batch_op(
             done = batching.run_batch(engine, company, chosen, asked_by(context))
             left = list(done.left_out)
             context.log.info("Batch %s: %s queued.", done.batch_id, done.taken)
+    _tell(context, left)
+
+
+@dg.op
+def export_batch_csv_op(
+    context: dg.OpExecutionContext, config: ExportBatchCsv, sync_engine: SyncEngineResource
+) -> None:
+    """Show what the file would lack, or write it whole and remember what it took."""
+    from qbo_sync_dagster.actions import batch_file, batching  # noqa: PLC0415 - heavy
+
+    company = config.company.strip()
+    with sync_engine.engine() as engine, spoken():
+        chosen = _chosen(engine, config)
+        if config.run is Write.preview:
+            lines = batching.preview_batch(engine, company, chosen)
+            left = [line for line in lines if line.problems]
+            context.log.info("%s can be written.", len(lines) - len(left))
+            _tell(context, left)
+            return
+        if config.file.strip():
+            file = Path(config.file.strip())
+            done = batch_file.write_batch_file(engine, company, chosen, asked_by(context), file)
+            context.add_output_metadata({"file": str(file)})
+        else:
+            done = batch_file.write_batch(engine, company, chosen, asked_by(context), _refuse_long)
+            context.add_output_metadata({"csv": dg.MetadataValue.text(done.text)})
+    context.log.info("Batch %s: %s written.", done.batch_id, done.taken)
+
+
+def _refuse_long(text: str) -> None:
+    if len(text) > _MOST_CHARACTERS:
+        raise ActionRefusedError(
+            "These are too many invoices to show here. Nothing is remembered. Choose fewer, or "
+            "name a `file`."
+        )
+
+
+def _chosen(engine: "SyncEngine", config: ExportBatch | ExportBatchCsv) -> "BatchSelection":
+    from qbo_sync_dagster.actions.batch_lines import select  # noqa: PLC0415 - heavy
+    from qbo_sync_dagster.domain.batch_selection import BatchSelection  # noqa: PLC0415 - heavy
+
+    wanted = BatchSelection(
+        first=_day(config.first_date, "first_date"),
+        last=_day(config.last_date, "last_date"),
+        statuses=config.statuses,
+        numbers=config.numbers,
+    )
+    company = config.company.strip()
+    return select(engine, company, selection=wanted, client_names=config.clients)
+
+
+def _tell(context: dg.OpExecutionContext, left: "Sequence[BatchLine]") -> None:
     for line in left:
         context.log.warning("Invoice %s: %s", line.number, " ".join(line.problems))
 
@@ -122,6 +207,13 @@ _BATCH = {
     "ops": {
         "export_batch_op": {
             "config": {"company": "company-to-export-to", "run": "preview", "numbers": []}
+        }
+    }
+}
+_FILE = {
+    "ops": {
+        "export_batch_csv_op": {
+            "config": {"company": "company-to-write-for", "run": "preview", "numbers": []}
         }
     }
 }
@@ -154,3 +246,14 @@ def preview_cycle() -> None:
 def export_batch() -> None:
     """One step: show or send."""
     export_batch_op()
+
+
+@dg.job(
+    config=_FILE,
+    description="Write chosen invoices as the file that QuickBooks imports, for a company that is "
+    "not connected (`qbo-sync connections prepare` enters one). The sync never creates them "
+    "afterwards. Preview first: it lists every problem and writes nothing.",
+)
+def export_batch_csv() -> None:
+    """One step: show or write."""
+    export_batch_csv_op()

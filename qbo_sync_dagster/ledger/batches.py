@@ -61,6 +61,20 @@ def listed(connection: sa.Connection, realm: str) -> list[Batch]:
     return [Batch(*row) for row in rows]
 
 
+def withdraw(connection: sa.Connection, realm: str, batch_id: int) -> Batch | None:
+    """Forget a batch that was written to a file; None if there is no such file."""
+    row = connection.execute(
+        sa.delete(export_batches)
+        .where(
+            export_batches.c.realm == realm,
+            export_batches.c.batch_id == batch_id,
+            export_batches.c.target == CSV,
+        )
+        .returning(*[export_batches.c[name] for name in Batch.__slots__])
+    ).one_or_none()
+    return Batch(*row) if row else None
+
+
 def booked_by_csv(connection: sa.Connection, tenant: str, invoice_ids: Collection[str]) -> set[str]:
     """Those of the documents that a file of ours took to one of the tenant's companies."""
     invoice = sa.func.jsonb_array_elements_text(export_batches.c.invoice_ids).alias("invoice")

@@ -13,6 +13,7 @@ from qbo_sync_dagster.ledger.errors import LedgerError, UnknownRealmError
 from qbo_sync_dagster.ledger.tables import (
     connections,
     document_homes,
+    export_batches,
     links,
     operations,
     postings,
@@ -163,9 +164,17 @@ def forget(connection: sa.Connection, realm: str) -> None:
         operations.c.realm == realm,
         operations.c.record_id == document_homes.c.invoice_id,
     )
+    was_written = sa.exists().where(
+        export_batches.c.realm == realm,
+        export_batches.c.target == "csv",
+        export_batches.c.invoice_ids.op("?")(document_homes.c.invoice_id),
+    )
     connection.execute(
         sa.delete(document_homes).where(
-            document_homes.c.realm == realm, sa.not_(had_object), sa.not_(was_sent)
+            document_homes.c.realm == realm,
+            sa.not_(had_object),
+            sa.not_(was_sent),
+            sa.not_(was_written),
         )
     )
     connection.execute(sa.delete(connections).where(connections.c.realm == realm))

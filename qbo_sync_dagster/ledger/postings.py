@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from qbo_sync_dagster.ledger.tables import operations, postings
+from qbo_sync_dagster.ledger.tables import connections, operations, postings
 
 Verb = Literal["create", "update", "void", "delete"]
 
@@ -189,6 +189,23 @@ def unanswered(connection: sa.Connection, realm: str) -> list[Posting]:
         .order_by(postings.c.posting_id)
     )
     return [Posting(**{**row, "body": bytes(row["body"])}) for row in rows.mappings()]
+
+
+def records_in_doubt(
+    connection: sa.Connection, tenant: str, record_ids: Collection[str]
+) -> set[str]:
+    """Those of the records that were sent to a company of the tenant and may stand there."""
+    rows = connection.execute(
+        sa.select(operations.c.record_id)
+        .join(postings, postings.c.operation_id == operations.c.operation_id)
+        .join(connections, connections.c.realm == operations.c.realm)
+        .where(
+            connections.c.tenant == tenant,
+            postings.c.state.in_(("sent", "orphan")),
+            operations.c.record_id == sa.any_(sa.literal(list(record_ids), sa.ARRAY(sa.Text))),
+        )
+    )
+    return set(rows.scalars())
 
 
 def batch_sizes(

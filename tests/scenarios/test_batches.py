@@ -8,13 +8,17 @@ from datetime import timedelta
 
 import pytest
 
-from qbo_sync_dagster.actions.batching import preview_batch, run_batch, select, write_batch
+from qbo_sync_dagster.actions.batch_file import withdraw_batch, write_batch, write_batch_file
+from qbo_sync_dagster.actions.batch_lines import select
+from qbo_sync_dagster.actions.batching import preview_batch, run_batch
+from qbo_sync_dagster.actions.connecting import CompanyToPrepare, prepare_company
+from qbo_sync_dagster.actions.disconnecting import disconnect_company, forget_company
 from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.domain.batch_selection import BatchSelection
 from qbo_sync_dagster.onboarding.history import link_history
 from qbo_sync_dagster.sync.cycle import last_end, run_cycle
 
-from .conftest import NAMES, build_company
+from .conftest import NAMES, TIME_ZONE, build_company
 
 BY = "Ada Fern"
 
@@ -181,3 +185,147 @@ def test_a_file_is_written_whole_or_not_at_all(world) -> None:
         write_batch(world.engine, world.company.realm, numbered(good, booked), BY)
 
     assert world.in_ledger("SELECT count(*) FROM export_batches") == [(0,)]
+
+
+def prepared(world):  # noqa: ANN201
+    """A company of the tenant that nobody ever connected, entered for files."""
+    wanted = CompanyToPrepare(
+        world.tenant, "9341453299001", "Juniper Row", TIME_ZONE, world.today - timedelta(days=30)
+    )
+    return prepare_company(world.engine.ledger, wanted)
+
+
+def test_a_company_that_was_never_connected_gets_its_file_too(world, tmp_path) -> None:
+    invoice = world.invoice(12_345)
+    company = prepared(world)
+
+    [line] = preview_batch(world.engine, company.realm, numbered(invoice))
+    write_batch_file(world.engine, company.realm, numbered(invoice), BY, tmp_path / "june.csv")
+
+    assert line.problems == ()
+    [row] = csv.DictReader((tmp_path / "june.csv").open(newline=""))
+    assert (row["*InvoiceNo"], row["*ItemAmount"]) == (invoice.number, "123.45")
+    assert [each.name for each in tmp_path.iterdir()] == ["june.csv"]
+
+
+def test_what_its_file_took_goes_to_no_company_of_the_tenant_afterwards(world, tmp_path) -> None:
+    invoice, other = world.invoice(), world.invoice()
+    company = prepared(world)
+    write_batch_file(world.engine, company.realm, numbered(invoice), BY, tmp_path / "june.csv")
+
+    world.cycle()
+
+    assert numbers_in(world, world.company) == [other.number]
+
+
+def test_once_it_is_connected_what_its_file_took_is_linked_and_never_created(world) -> None:
+    invoice = world.invoice(10_000)
+    east = build_company(world.quickbooks, world.clients, NAMES)
+    wanted = CompanyToPrepare(world.tenant, east.realm, "East", TIME_ZONE, world.today)
+    prepare_company(world.engine.ledger, wanted)
+    write_batch(world.engine, east.realm, numbered(invoice), BY)
+    customer = east.customers[world.clients[0]]
+    lines = [(east.item, "100.00")]
+    made = world.quickbooks.invoice(east.realm, customer, lines, DocNumber=invoice.number)
+
+    world.company = east
+    world.connect(east, company_name="East")
+    world.link_everything()
+    world.cycle()
+
+    assert world.links() == {invoice.invoice_id: str(made["Id"])}
+    assert world.open() == []
+    assert numbers_in(world, east) == [invoice.number]
+
+
+def test_a_file_that_was_never_imported_is_withdrawn_and_its_invoices_are_sent(world) -> None:
+    invoice = world.invoice()
+    world.configure(state="disconnected")
+    batch = write_batch(world.engine, world.company.realm, numbered(invoice), BY)
+    world.configure(state="connected")
+    world.cycle()
+    [waiting] = world.open()
+    assert waiting.title == "Already in QuickBooks"
+    assert "batches withdraw" in waiting.what_happened
+
+    count = withdraw_batch(world.engine.ledger, world.company.realm, batch.batch_id, BY)
+    world.cycle()
+
+    assert count == 1
+    assert len(world.in_quickbooks(invoice)) == 1
+    assert world.open() == []
+
+
+def test_what_was_sent_to_quickbooks_can_not_be_withdrawn(world) -> None:
+    invoice = world.invoice()
+    batch = run_batch(world.engine, world.company.realm, numbered(invoice), BY)
+
+    with pytest.raises(ActionRefusedError, match="no file of number"):
+        withdraw_batch(world.engine.ledger, world.company.realm, batch.batch_id, BY)
+
+
+def test_a_file_that_can_not_be_written_counts_nothing_as_booked(world, tmp_path) -> None:
+    invoice = world.invoice()
+    company = prepared(world)
+
+    with pytest.raises(ActionRefusedError, match="can't be written"):
+        write_batch_file(
+            world.engine, company.realm, numbered(invoice), BY, tmp_path / "gone" / "june.csv"
+        )
+
+    assert world.in_ledger("SELECT count(*) FROM export_batches") == [(0,)]
+
+
+def test_an_earlier_file_is_never_written_over(world, tmp_path) -> None:
+    invoice = world.invoice()
+    company = prepared(world)
+    file = tmp_path / "june.csv"
+    file.write_text("the invoices of June")
+
+    with pytest.raises(ActionRefusedError, match="is there already"):
+        write_batch_file(world.engine, company.realm, numbered(invoice), BY, file)
+
+    assert file.read_text() == "the invoices of June"
+    assert world.in_ledger("SELECT count(*) FROM export_batches") == [(0,)]
+
+
+def test_an_invoice_whose_sending_has_no_answer_is_not_written_to_a_file(world) -> None:
+    invoice = world.invoice()
+    world.quickbooks.fault("timeout_before", realm=world.company.realm, kind="create", times=9)
+    world.quickbooks.fault("timeout_before", realm=world.company.realm, kind="batch", times=9)
+    world.cycle()
+    assert [each[0] for each in world.in_ledger("SELECT state FROM postings")] == ["sent"]
+    world.configure(state="disconnected")
+
+    [line] = preview_batch(world.engine, world.company.realm, numbered(invoice))
+
+    assert "may stand there already" in line.problems[0]
+    with pytest.raises(ActionRefusedError, match="Nothing was written"):
+        write_batch(world.engine, world.company.realm, numbered(invoice), BY)
+
+
+def test_what_was_sent_to_a_company_that_was_forgotten_is_sent_to_no_other(world, second) -> None:
+    invoice = world.invoice()
+    run_batch(world.engine, second.realm, numbered(invoice), BY)
+    cycle(world, second)
+    world.in_ledger("DELETE FROM connection_tokens WHERE realm = :r", r=second.realm)
+    disconnect_company(world.engine, second.realm)
+    forget_company(world.engine.ledger, second.realm)
+
+    done = run_batch(world.engine, world.company.realm, numbered(invoice), BY)
+
+    assert done.taken == 0
+    assert "was forgotten" in done.left_out[0].problems[0]
+    world.cycle()
+    assert numbers_in(world, world.company) == []
+
+
+def test_what_a_file_took_to_a_company_that_was_forgotten_is_sent_to_no_other(world) -> None:
+    invoice = world.invoice()
+    company = prepared(world)
+    write_batch(world.engine, company.realm, numbered(invoice), BY)
+
+    forget_company(world.engine.ledger, company.realm)
+    world.cycle()
+
+    assert numbers_in(world, world.company) == []

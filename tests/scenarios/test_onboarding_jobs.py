@@ -120,3 +120,21 @@ def test_clients_and_booked_invoices_are_shown_and_linked(world, dagster) -> Non
 
     assert list(world.links()) == [booked.invoice_id]
     assert dagster.show("product_mappings")["not_mapped"] == 0
+
+
+def test_a_file_for_a_company_that_is_not_connected_is_previewed_then_written(
+    world, dagster, tmp_path
+) -> None:
+    invoice, shown = world.invoice(), world.invoice()
+    world.configure(state="disconnected")
+    file = tmp_path / "june.csv"
+
+    assert dagster.job("export_batch_csv", numbers=[invoice.number]).success
+    assert world.in_ledger("SELECT count(*) FROM export_batches") == [(0,)]
+    options = {"numbers": [invoice.number], "run": "write", "file": str(file)}
+    assert dagster.job("export_batch_csv", **options).success
+    result = dagster.job("export_batch_csv", numbers=[shown.number], run="write")
+
+    assert invoice.number in file.read_text()
+    [output] = [event for event in result.all_node_events if event.is_successful_output]
+    assert shown.number in output.step_output_data.metadata["csv"].value
