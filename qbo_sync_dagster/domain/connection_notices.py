@@ -7,7 +7,7 @@ from datetime import datetime
 from math import ceil
 
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
-from qbo_sync_dagster.domain.exception_record import ExceptionRecord
+from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
 
 # Days before the end at which staff are told, widest first; each is told once.
 EXPIRY_BANDS = (14, 7, 2)
@@ -38,6 +38,7 @@ def connection_failed(realm: str, company_name: str, sentence: str) -> Exception
             f"QuickBooks no longer accepts the authorization of {company_name}. Its sync is "
             f"paused; nothing is lost. {sentence}"
         ),
+        references=(_company(realm, company_name),),
     )
 
 
@@ -58,10 +59,15 @@ def connection_expires(
             f"The authorization of {company_name} lapses on {expires_at:%Y-%m-%d %H:%M} UTC "
             "unless the company is connected again."
         ),
+        references=(_company(realm, company_name),),
         # A dismissal holds for its band only: the nearer one is told again.
         version=f"{expires_at:%Y-%m-%d}:{min(bands)}",
         title_values={"days": str(days)},
     )
+
+
+def _company(realm: str, company_name: str) -> RecordReference:
+    return RecordReference("quickbooks", "company", realm, f"Connection of {company_name}")
 
 
 def notification_failed(realm: str, targets: Mapping[str, bool]) -> ExceptionRecord:

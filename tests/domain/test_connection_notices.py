@@ -83,3 +83,13 @@ def test_notices_of_one_company_are_about_one_record() -> None:
 
     assert expires is not None
     assert failed.record == expires.record == not_ready("9341453", []).record
+
+
+def test_an_exception_of_a_connection_names_the_company_as_its_record() -> None:
+    failed = connection_failed("9341453", "Slate Bay IT", "Reconnect the company.")
+    lapses = connection_expires("9341453", "Slate Bay IT", NOW + timedelta(days=2), NOW)
+
+    assert lapses is not None
+    for record in (failed, lapses):
+        [company] = record.references
+        assert (company.record_id, company.label) == ("9341453", "Connection of Slate Bay IT")
