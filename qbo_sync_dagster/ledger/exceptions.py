@@ -59,6 +59,8 @@ def raise_all(connection: sa.Connection, realm: str, raised: Sequence[ExceptionR
     A repeat counts up. One that staff dismissed for this very version stays dismissed, and one
     that is open for another version of that record is closed: it no longer stands.
     """
+    if not raised:
+        return 0
     dismissed = dismissed_versions(connection, realm, {record.kind for record in raised})
     judged = [record for record in raised if _key(record) in dismissed]
     for record in judged:
@@ -102,6 +104,31 @@ def resolve_others(
     """Close open exceptions of these kinds whose record is not among those that still stand."""
     others = sa.not_(exceptions.c.record == sa.any_(sa.literal(list(still), sa.ARRAY(sa.Text))))
     return _close(connection, realm, kinds, others, reason, "sync")
+
+
+def resolve_unless_raised(
+    connection: sa.Connection,
+    realm: str,
+    kinds: Collection[ExceptionKind],
+    raised: Collection[ExceptionRecord],
+    reason: str,
+    *,
+    records: Collection[str] | None = None,
+) -> int:
+    """Close open exceptions of these kinds that were not raised again, each kind on its record.
+
+    With `records` only those on one of them.
+    """
+    if records is not None and not records:
+        return 0
+    # One value for all, so that the statement stays the same however many there are.
+    still = [f"{each.kind} {each.record}" for each in raised]
+    told = exceptions.c.kind + " " + exceptions.c.record
+    where = sa.not_(told == sa.any_(sa.literal(still, sa.ARRAY(sa.Text))))
+    if records is not None:
+        named = exceptions.c.record == sa.any_(sa.literal(list(records), sa.ARRAY(sa.Text)))
+        where = sa.and_(where, named)
+    return _close(connection, realm, kinds, where, reason, "sync")
 
 
 def listed(

@@ -49,6 +49,11 @@ from qbo_sync_dagster.sync.unsettled import unsettled_pages
 
 SAME_MONEY = "same money"
 NOT_EXPORTED = "its documents are not in QuickBooks"
+_TOLD_HERE = (
+    *NOT_EXPRESSIBLE_KINDS,
+    ExceptionKind.CREDIT_WAITING,
+    ExceptionKind.CREDIT_USED_ELSEWHERE,
+)
 _TAKEN_BACK = "AlgaPSA took the application back, or staff dismissed it."
 
 
@@ -280,14 +285,6 @@ def _tell(
     wanted: Sequence[CreditApplication],
 ) -> None:
     today = ctx.started_at.date()
-    by_kind: dict[ExceptionKind, list[ExceptionRecord]] = {
-        kind: []
-        for kind in (
-            *NOT_EXPRESSIBLE_KINDS,
-            ExceptionKind.CREDIT_WAITING,
-            ExceptionKind.CREDIT_USED_ELSEWHERE,
-        )
-    }
     raised = [
         not_expressible(each)
         for each in applications
@@ -297,18 +294,10 @@ def _tell(
     raised += [disputed(each) for each in disputes]
     waiting = (each for each in wanted if credit_standing(each, scope) is CreditStanding.WAITING)
     raised += [record for each in waiting if (record := waits_too_long(each, today))]
-    for record in raised:
-        by_kind[record.kind].append(record)
     with ctx.ledger() as connection:
         ctx.tally.opened_exceptions += exceptions.raise_all(connection, ctx.realm, raised)
-        for kind, records in by_kind.items():
-            exceptions.resolve_others(
-                connection,
-                ctx.realm,
-                [kind],
-                [record.record for record in records],
-                "The cause no longer stands.",
-            )
+        reason = "The cause no longer stands."
+        exceptions.resolve_unless_raised(connection, ctx.realm, _TOLD_HERE, raised, reason)
 
 
 def _vanished(

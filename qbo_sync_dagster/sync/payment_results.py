@@ -166,11 +166,10 @@ def _resolve(
 ) -> None:
     """Close what no longer holds: a payment has at most one of these exceptions."""
     records = {payment_record(payment_id) for payment_id in payment_ids}
-    for kind in PAYMENT_KINDS:
-        still = {record.record for record in raised if record.kind is kind}
-        exceptions.resolve(
-            connection, realm, [kind], records - still, "The payment no longer waits for this."
-        )
+    reason = "The payment no longer waits for this."
+    exceptions.resolve_unless_raised(
+        connection, realm, PAYMENT_KINDS, raised, reason, records=records
+    )
 
 
 def _effect(result: PaymentResult) -> audit.Effect:

@@ -159,6 +159,31 @@ def test_when_none_still_stands_all_of_the_kind_are_resolved(ledger: Ledger) -> 
         assert exceptions.resolve_others(connection, ledger.realm, [FAILING], [], "Gone.") == 2
 
 
+def test_what_was_raised_again_stays_open_under_its_own_kind_alone(ledger: Ledger) -> None:
+    raise_(ledger, record(), record("invoice:2"), record(kind=TAKEN))
+    with ledger.begin() as connection:
+        again = [record("invoice:2"), record(kind=TAKEN)]
+        kinds = [FAILING, TAKEN]
+        gone = exceptions.resolve_unless_raised(connection, ledger.realm, kinds, again, "Gone.")
+
+    assert gone == 1
+    assert {(each.kind, each.record) for each in open_ones(ledger)} == {
+        (FAILING, "invoice:2"),
+        (TAKEN, "invoice:1"),
+    }
+
+
+def test_only_the_records_that_were_looked_at_are_resolved(ledger: Ledger) -> None:
+    raise_(ledger, record(), record("invoice:2"))
+    for records in ([], ["invoice:1"]):
+        with ledger.begin() as connection:
+            exceptions.resolve_unless_raised(
+                connection, ledger.realm, [FAILING], [], "Gone.", records=records
+            )
+
+    assert {each.record for each in open_ones(ledger)} == {"invoice:2"}
+
+
 def test_a_dismissed_version_is_not_raised_again(ledger: Ledger) -> None:
     raise_(ledger, record())
     dismiss(ledger)
