@@ -24,7 +24,9 @@ def re_dated(document: ExportDocument, detail: Mapping[str, Any]) -> ExportDocum
 
     A day that AlgaPSA has passed by itself needs no choice any more. The due date stays.
     """
-    day = chosen_day(detail)
-    if day is None or document.invoice_date >= day:
-        return document
-    return replace(document, invoice_date=day)
+    return replace(document, invoice_date=booked_on(document.invoice_date, detail))
+
+
+def booked_on(invoice_date: date, detail: Mapping[str, Any]) -> date:
+    """The date of a document of this date in QuickBooks' books."""
+    return max(invoice_date, chosen_day(detail) or invoice_date)

@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.document_kinds import EXPORTS, kind_of
 from qbo_sync_dagster.domain.document_view import DocumentView, iso
+from qbo_sync_dagster.domain.re_dating import booked_on
 from qbo_sync_dagster.ledger import links, operations
 from qbo_sync_dagster.quickbooks.objects import SalesDocument
+from qbo_sync_dagster.sync.chosen_days import chosen_days
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.document_links import FoundDocument, link_documents
 
@@ -46,7 +48,9 @@ def adopt_if_ours(
         return False
     if not links.set_home(connection, ctx.connection.tenant, ctx.realm, [header.invoice_id]):
         return False
-    expected = replace(view, number=header.number, date=iso(header.invoice_date))
+    chosen = chosen_days(connection, ctx.realm, [header.invoice_id]).get(header.invoice_id, {})
+    day = booked_on(header.invoice_date, chosen)
+    expected = replace(view, number=header.number, date=iso(day))
     generation = _generation(connection, ctx, header.invoice_id)
     found = FoundDocument(header, shown, view, agreed=expected, generation=generation)
     link_documents(connection, ctx, [found], origin="adopted")

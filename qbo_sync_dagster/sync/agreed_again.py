@@ -15,9 +15,11 @@ from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.document_view import DocumentView
 from qbo_sync_dagster.domain.drift import agrees, is_changed_only
 from qbo_sync_dagster.domain.export import NotReady, prepare_export
+from qbo_sync_dagster.domain.re_dating import re_dated
 from qbo_sync_dagster.ledger import audit, exceptions, links
 from qbo_sync_dagster.quickbooks.bodies import document_body
 from qbo_sync_dagster.quickbooks.wire import encode_body
+from qbo_sync_dagster.sync.chosen_days import chosen_days
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.references import load_references
 from qbo_sync_dagster.sync.translate import sent_view
@@ -35,7 +37,7 @@ def agree_again(
     as well are looked at.
     """
     both = [link for link in moved if _differs_on_both_sides(link, headers.get(link.algapsa_id))]
-    agreed = list(_agreeing(ctx, both)) if both else []
+    agreed = list(_agreeing(ctx, connection, both)) if both else []
     for link in agreed:
         links.update(
             connection,
@@ -54,15 +56,19 @@ def _differs_on_both_sides(link: links.Link, header: DocumentHeader | None) -> b
     return link.shown is not None and is_changed_only(link.fingerprint or "", header)
 
 
-def _agreeing(ctx: CycleContext, both: Iterable[links.Link]) -> Iterator[links.Link]:
+def _agreeing(
+    ctx: CycleContext, connection: sa.Connection, both: Iterable[links.Link]
+) -> Iterator[links.Link]:
     by_invoice = {link.algapsa_id: link for link in both}
     clients = {client.client_id: client for client in ctx.algapsa.clients()}
     references = load_references(ctx)
+    days = chosen_days(connection, ctx.realm, list(by_invoice))
     for invoice_id, document in ctx.algapsa.documents(list(by_invoice)).items():
         link = by_invoice[invoice_id]
         wanted = prepare_export(document, clients.get(document.header.client_id), references)
         if isinstance(wanted, NotReady):
             continue
+        wanted = re_dated(wanted, days.get(invoice_id, {}))
         shown = DocumentView.from_json(link.shown or {})
         if agrees(wanted, sent_view(encode_body(document_body(wanted)), shown), shown):
             yield link

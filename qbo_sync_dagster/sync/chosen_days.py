@@ -16,10 +16,10 @@ Chosen = Mapping[str, str]
 
 
 def chosen_days(
-    connection: sa.Connection, realm: str, invoice_ids: Collection[str]
+    connection: sa.Connection, realm: str, invoice_ids: Collection[str] | None = None
 ) -> dict[str, Chosen]:
-    """What re-dating keeps of these documents, `{"date": ISO day}`, by AlgaPSA id."""
-    records = [f"invoice:{invoice_id}" for invoice_id in invoice_ids]
+    """What re-dating keeps of these documents, or of all, `{"date": ISO day}`, by AlgaPSA id."""
+    records = None if invoice_ids is None else [f"invoice:{each}" for each in invoice_ids]
     found = decisions.of_kind(connection, realm, "re_dated", records)
     return {
         decision.record.partition(":")[2]: {"date": str(decision.detail["to"])}

@@ -35,6 +35,7 @@ from qbo_sync_dagster.quickbooks.errors import (
 from qbo_sync_dagster.quickbooks.objects import parse_document
 from qbo_sync_dagster.quickbooks.wire import encode_body
 from qbo_sync_dagster.sync import adoption
+from qbo_sync_dagster.sync.chosen_days import Chosen, chosen_days
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.digest import digest
 from qbo_sync_dagster.sync.document_links import (
@@ -247,20 +248,27 @@ class DocumentLevel:
         documents = self._ctx.algapsa.documents(ids)
         with self._ctx.reading() as connection:
             scope = load_scope(self._ctx, connection, ids)
+            days = chosen_days(connection, self._ctx.realm, ids)
         numbers = []
         for posting in sent:
             document = documents.get(posting.record_id)
-            if document is None or self._body_now(document, scope) != posting.body:
+            if (
+                document is None
+                or self._body_now(document, scope, days.get(posting.record_id, {})) != posting.body
+            ):
                 return False
             numbers.append(document.header.number)
         return not look_up_numbers(self._ctx, numbers)
 
-    def _body_now(self, document: Document, scope: CompanyScope) -> bytes | None:
+    def _body_now(self, document: Document, scope: CompanyScope, chosen: Chosen) -> bytes | None:
         header = self._headers[document.header.invoice_id] = document.header
         if standing(header, scope) is not Standing.TO_EXPORT:
             return None
         prepared = prepare_export(document, self._clients.get(header.client_id), self._references)
-        if isinstance(prepared, NotReady) or is_closed(header.invoice_date, self._closing_date):
+        if isinstance(prepared, NotReady):
+            return None
+        prepared = re_dated(prepared, chosen)
+        if is_closed(prepared.invoice_date, self._closing_date):
             return None
         body = encode_body(document_body(prepared))
         self._bodies[header.invoice_id] = digest(body)

@@ -18,9 +18,11 @@ from qbo_sync_dagster.domain.eligibility import may_be_recognised
 from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.export import NotReady, prepare_export
 from qbo_sync_dagster.domain.identity import DocumentIdentity, find_documents
+from qbo_sync_dagster.domain.re_dating import booked_on, re_dated
 from qbo_sync_dagster.ledger import inbox, links
 from qbo_sync_dagster.quickbooks.objects import SalesDocument, parse_document
 from qbo_sync_dagster.sync import adoption
+from qbo_sync_dagster.sync.chosen_days import chosen_days
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.references import load_references
 from qbo_sync_dagster.sync.translate import document_view, identity
@@ -100,12 +102,17 @@ def _alike(
     keys = {(each.view.customer_id, each.view.total_minor, each.view.date) for each in arrived}
     with ctx.reading() as connection:
         customers = links.ids(connection, ctx.realm, "client")
+        days = chosen_days(connection, ctx.realm)
     return [
         header
         for header in chain.from_iterable(unlinked_headers(ctx))
         if may_be_recognised(header)
         and kind_of(header) is kind
-        and (customers.get(header.client_id), header.exported_minor, iso(header.invoice_date))
+        and (
+            customers.get(header.client_id),
+            header.exported_minor,
+            iso(booked_on(header.invoice_date, days.get(header.invoice_id, {}))),
+        )
         in keys
     ]
 
@@ -116,8 +123,10 @@ def _identities(
     documents = ctx.algapsa.documents([header.invoice_id for header in headers])
     clients = {client.client_id: client for client in ctx.algapsa.clients()}
     references = load_references(ctx)
+    with ctx.reading() as connection:
+        days = chosen_days(connection, ctx.realm, list(documents))
     for invoice_id, document in documents.items():
         client = clients.get(document.header.client_id)
         prepared = prepare_export(document, client, references)
         if not isinstance(prepared, NotReady):
-            yield invoice_id, identity(prepared)
+            yield invoice_id, identity(re_dated(prepared, days.get(invoice_id, {})))

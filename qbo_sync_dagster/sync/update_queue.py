@@ -12,9 +12,11 @@ import sqlalchemy as sa
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.export import ExportDocument, NotReady, prepare_export
 from qbo_sync_dagster.domain.operation_kinds import UPDATE_DOCUMENT
+from qbo_sync_dagster.domain.re_dating import re_dated
 from qbo_sync_dagster.ledger import exceptions, links, operations
 from qbo_sync_dagster.quickbooks.bodies import document_body
 from qbo_sync_dagster.quickbooks.wire import encode_body
+from qbo_sync_dagster.sync.chosen_days import chosen_days
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.digest import digest
 from qbo_sync_dagster.sync.references import load_references
@@ -38,6 +40,7 @@ def review_updates(ctx: CycleContext) -> None:
             if operation.state in ("held", "errored")
         ]
         linked = links.documents(connection, ctx.realm, [each.record_id for each in waiting])
+        days = chosen_days(connection, ctx.realm, [each.record_id for each in waiting])
     if not waiting:
         return
     documents = ctx.algapsa.documents([each.record_id for each in waiting])
@@ -52,7 +55,8 @@ def review_updates(ctx: CycleContext) -> None:
                 continue
             client = clients.get(document.header.client_id)
             prepared = prepare_export(document, client, references)
-            sendable = None if isinstance(prepared, NotReady) else prepared
+            chosen = days.get(operation.record_id, {})
+            sendable = None if isinstance(prepared, NotReady) else re_dated(prepared, chosen)
             moved = operation.fingerprint != judged_update(sendable, link)
             if operation.reason_code == CLOSED or moved:
                 operations.revive(connection, [operation.operation_id])

@@ -27,6 +27,7 @@ from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.export import ExportDocument, NotReady, prepare_export
 from qbo_sync_dagster.domain.export_problems import not_ready, number_taken, refused
 from qbo_sync_dagster.domain.operation_kinds import VOID_DOCUMENT
+from qbo_sync_dagster.domain.re_dating import re_dated
 from qbo_sync_dagster.ledger import exceptions, links, operations, postings
 from qbo_sync_dagster.quickbooks.answers import RawObject
 from qbo_sync_dagster.quickbooks.bodies import update_body
@@ -38,6 +39,7 @@ from qbo_sync_dagster.quickbooks.errors import (
 )
 from qbo_sync_dagster.quickbooks.objects import parse_document
 from qbo_sync_dagster.sync.adoption import DUPLICATE_NUMBER
+from qbo_sync_dagster.sync.chosen_days import Chosen, chosen_days
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.documents_out import NOT_READY, look_up_numbers
 from qbo_sync_dagster.sync.levels import Terms
@@ -70,6 +72,7 @@ class UpdateLevel:
         self._documents: Mapping[str, Document] = {}
         self._links: Mapping[str, links.Link] = {}
         self._prepared: dict[str, ExportDocument] = {}
+        self._days: Mapping[str, Chosen] = {}
 
     def prepare(self, due: Sequence[operations.Operation]) -> list[Outgoing]:
         """Those that can be sent now; all others get their state and reason."""
@@ -78,6 +81,7 @@ class UpdateLevel:
         self._prepared = {}
         with self._ctx.ledger() as connection:
             self._links = links.documents(connection, self._ctx.realm, ids)
+            self._days = chosen_days(connection, self._ctx.realm, ids)
             ready = [each for each in due if self._is_ready(connection, each)]
         read = read_objects(self._ctx, [self._links[each.record_id] for each in ready])
         taken = self._taken_numbers(ready)
@@ -106,6 +110,7 @@ class UpdateLevel:
             record = not_ready(document.header, prepared.problems)
             self._set_aside(connection, operation, record, state="errored", code=NOT_READY)
             return False
+        prepared = re_dated(prepared, self._days.get(operation.record_id, {}))
         self._prepared[operation.record_id] = prepared
         days = (on_day(shown_of(link)), prepared.invoice_date)
         if any(day and is_closed(day, self._closing_date) for day in days):

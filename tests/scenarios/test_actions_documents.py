@@ -262,6 +262,50 @@ def test_a_re_dated_invoice_whose_answer_was_lost_is_recognised(world: World) ->
     assert world.titles() == []
 
 
+def _re_dated(world: World) -> Books:
+    """An invoice that staff had booked on the first open day, exported."""
+    invoice = world.invoice(day=close_books(world))
+    world.cycle()
+    settle(world, CLOSED, Action.RE_DATE)
+    world.cycle()
+    return invoice
+
+
+@pytest.mark.parametrize("number", ["", "X-77"], ids=["as sent", "renumbered"])
+def test_a_re_dated_invoice_whose_link_was_lost_is_taken_back_without_drift_of_its_date(
+    world: World, number: str
+) -> None:
+    invoice = _re_dated(world)
+    identity = world.quickbooks_id(invoice)
+    world.in_ledger("DELETE FROM links WHERE kind = 'invoice'")
+    world.in_ledger("DELETE FROM postings")
+    world.in_ledger("DELETE FROM operations")
+    changes = {"DocNumber": number} if number else {"PrivateNote": "seen"}
+    world.quickbooks.edit(world.company.realm, "Invoice", identity, **changes)
+    world.cycle()
+
+    assert world.links() == {invoice.invoice_id: identity}
+    assert len(world.quickbooks.list(world.company.realm, "Invoice")) == 1
+    assert world.titles() == ([CHANGED] if number else [])
+    assert all("date" not in each.what_happened for each in world.open())
+
+
+def test_what_is_sent_of_a_re_dated_invoice_later_keeps_its_day(world: World) -> None:
+    invoice = _re_dated(world)
+    identity = world.quickbooks_id(invoice)
+    [item] = world.do(edits.charge_ids, invoice.invoice_id)
+    world.do(edits.reprice_charge, invoice.invoice_id, item, 12_000)
+    world.cycle()
+    assert "date" not in world.exception(IN_ALGAPSA).what_happened
+    settle(world, IN_ALGAPSA, Action.RE_EXPORT)
+    world.cycle()
+
+    shown = world.quickbooks.get(world.company.realm, "Invoice", identity)
+    assert shown["TxnDate"] == (world.today - timedelta(days=1)).isoformat()
+    assert shown["TotalAmt"] == 120
+    assert world.titles() == []
+
+
 def test_a_dismissed_export_is_neither_sent_nor_pending_until_it_changes(world: World) -> None:
     invoice = world.invoice(client=1)
     world.in_ledger(
