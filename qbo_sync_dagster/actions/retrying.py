@@ -38,12 +38,13 @@ def _retry(connection: sa.Connection, case: Case) -> str:
 
 def _revive(connection: sa.Connection, failed: list[Operation]) -> None:
     operations.revive(connection, [operation.operation_id for operation in failed])
-    looked_up = [item for item in failed if item.reason_code == DUPLICATE_NUMBER]
-    # Its exception stays open until the number was looked up again.
-    operations.change(
-        connection,
-        [operation.operation_id for operation in looked_up],
-        "queued",
-        reason="Its number is looked up again.",
-        reason_code=DUPLICATE_NUMBER,
-    )
+    # Its exception stays open until that succeeds, or until the number was looked up again.
+    for operation in failed:
+        looked_up = operation.reason_code == DUPLICATE_NUMBER
+        operations.change(
+            connection,
+            [operation.operation_id],
+            "queued",
+            reason="Its number is looked up again." if looked_up else "Staff try it again.",
+            reason_code=DUPLICATE_NUMBER if looked_up else operations.RETRIED,
+        )

@@ -13,6 +13,9 @@ from sqlalchemy.dialects.postgresql import insert
 from qbo_sync_dagster.domain.operation_kinds import LINKED_AS
 from qbo_sync_dagster.ledger.tables import OPEN_OPERATION_STATES, links, operations, postings
 
+# The reason of an operation that staff have queued again.
+RETRIED = "retried"
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:

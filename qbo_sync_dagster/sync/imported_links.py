@@ -145,11 +145,16 @@ def _expected(header: DocumentHeader) -> DocumentView:
 
 
 def _unreadable(link: links.Link, problem: str) -> ExceptionRecord:
+    entity = BY_LINK_KIND[link.kind].entity
+    label = f"{entity} {link.quickbooks_id}"
     return ExceptionRecord(
         kind=ExceptionKind.UNREADABLE_CHANGE,
         record=_object(link),
         what_happened=problem,
-        references=(RecordReference("algapsa", "invoice", link.algapsa_id, "linked invoice"),),
+        references=(
+            RecordReference("algapsa", "invoice", link.algapsa_id, "Linked invoice"),
+            RecordReference("quickbooks", entity, link.quickbooks_id, label),
+        ),
         version="import",
     )
 

@@ -29,12 +29,13 @@ class Parking:
     def park(self, change: inbox.Change, problem: str) -> None:
         """Note a change that cannot be read, and why."""
         record = f"{change.entity}:{change.object_id}"
+        label = f"{change.entity} {change.object_id}"
         self._change_ids.append(change.change_id)
         self._records[record] = ExceptionRecord(
             kind=ExceptionKind.UNREADABLE_CHANGE,
             record=record,
             what_happened=problem,
-            references=(RecordReference("quickbooks", change.entity, change.object_id, record),),
+            references=(RecordReference("quickbooks", change.entity, change.object_id, label),),
             version=str(change.version),
         )
 

@@ -27,7 +27,7 @@ from qbo_sync_dagster.domain.payments_out_exceptions import (
 )
 from qbo_sync_dagster.ledger import exceptions, operations
 from qbo_sync_dagster.ledger.links import Link
-from qbo_sync_dagster.ledger.operations import NewOperation, Operation
+from qbo_sync_dagster.ledger.operations import RETRIED, NewOperation, Operation
 from qbo_sync_dagster.ledger.payment_links import PaymentLink
 from qbo_sync_dagster.sync.adoption import ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
@@ -328,6 +328,9 @@ def _must_stay(operation: Operation) -> bool:
 
 def _told_of(operation: Operation) -> set[tuple[str, str]]:
     kinds = list(_TOLD_WHILE.get(operation.reason_code or "", ()))
+    if operation.reason_code == RETRIED:
+        # What staff have tried again stays told until that succeeds.
+        kinds += _SETTLED_HERE
     kinds.append(ExceptionKind.EXPORT_FAILING)
     if operation.state == "errored":
         kinds.append(ExceptionKind.PUSH_FAILING)
