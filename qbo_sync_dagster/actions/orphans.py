@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from qbo_sync_dagster.actions.adopting import link_adopted, refuse_stranger
 from qbo_sync_dagster.actions.cases import Case, Choice, decide, one_of, settle
 from qbo_sync_dagster.actions.errors import ActionRefusedError
-from qbo_sync_dagster.actions.payments import adopt_payment
 from qbo_sync_dagster.actions.values import read_quickbooks_id
 from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.domain.concerned_operations import concerned_operations
-from qbo_sync_dagster.domain.operation_kinds import LINKED_AS, PUSH_PAYMENT
-from qbo_sync_dagster.ledger import links, operations
+from qbo_sync_dagster.domain.operation_kinds import LINKED_AS
+from qbo_sync_dagster.ledger import operations
 from qbo_sync_dagster.ledger.errors import DoubleLinkError
 from qbo_sync_dagster.ledger.operations import Operation
 from qbo_sync_dagster.sync.adoption import ORPHAN
@@ -41,9 +41,10 @@ def _adopt(connection: sa.Connection, case: Case, quickbooks_id: str) -> str:
     ]
     named = one_of(candidates, quickbooks_id, "QuickBooks object")
     object_id = read_quickbooks_id(named, "QuickBooks id")
+    refuse_stranger(connection, case.realm, operation, object_id)
     operations.change(connection, [operation.operation_id], "done", reason="adopted by staff")
     try:
-        _link(connection, case.realm, operation, object_id)
+        link_adopted(connection, case.realm, operation, object_id)
     except DoubleLinkError as error:
         raise ActionRefusedError(
             f"{operation.label}, or the QuickBooks object {object_id}, is linked already. Nothing "
@@ -54,20 +55,6 @@ def _adopt(connection: sa.Connection, case: Case, quickbooks_id: str) -> str:
         f"{operation.label} is linked to QuickBooks object {object_id}. The next cycle reads it "
         "and compares the two."
     )
-
-
-def _link(connection: sa.Connection, realm: str, operation: Operation, object_id: str) -> None:
-    if operation.kind == PUSH_PAYMENT:
-        adopt_payment(connection, realm, operation, object_id)
-        return
-    new = links.NewLink(
-        LINKED_AS[operation.kind],
-        operation.record_id,
-        object_id,
-        "adopted",
-        generation=operation.generation,
-    )
-    links.add(connection, realm, [new])
 
 
 def _send_again(connection: sa.Connection, case: Case) -> str:

@@ -43,7 +43,13 @@ class SeenCredit:
 
 
 def find_credit(identity: CreditIdentity, seen: Sequence[SeenCredit]) -> tuple[str, ...]:
-    """The payments that are the application's: with its marker, else the same without any."""
+    """The payments that are the application's: with its marker, else the same without any.
+
+    A copy bears the marker, too, so one that is as it was sent comes first. Without such a one it
+    is ours with other amounts: taken for absent it would be sent a second time.
+    """
+    marked = [each for each in seen if identity.marker in each.markers]
     alike = [each for each in seen if each.is_exactly(identity)]
-    marked = [each.payment_id for each in alike if identity.marker in each.markers]
-    return tuple(marked or (each.payment_id for each in alike if not each.markers))
+    own = [each for each in marked if each in alike] or marked
+    own = own or [each for each in alike if not each.markers]
+    return tuple(each.payment_id for each in own)

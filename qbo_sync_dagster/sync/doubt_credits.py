@@ -59,7 +59,7 @@ class CreditRecogniser:
             return
         if payment.is_void:
             self._unknown_gone += 1
-        elif payment.total == 0:
+        elif payment.total == 0 or seen.markers:
             self._seen.append(seen)
 
     def findings(self, unanswered: Sequence[postings.Posting]) -> Mapping[int, Findings]:
@@ -76,7 +76,8 @@ class CreditRecogniser:
             ):
                 own = own[:1]
             taken.update(own)
-            found[posting.posting_id] = Findings(own, self._unknown_gone)
+            suspects = sum(_could_be(identity, each) for each in free if each.payment_id not in own)
+            found[posting.posting_id] = Findings(own, suspects + self._unknown_gone)
         return found
 
     def adopt(self, connection: sa.Connection, posting: postings.Posting, object_id: str) -> bool:
@@ -88,3 +89,8 @@ class CreditRecogniser:
         parts = [(found[0], CreditParts.of(found[0]))]
         link_found(connection, self._ctx, object_id, parts, origin="adopted")
         return True
+
+
+def _could_be(identity: CreditIdentity, seen: SeenCredit) -> bool:
+    # A bookkeeper may have changed its note, its amounts and its invoice.
+    return not seen.markers and any(memo == identity.memo_id for memo, _ in seen.credit_lines)

@@ -16,7 +16,15 @@ from qbo_sync_dagster.domain.catalogue import CATALOGUE, Action, ExceptionKind
 from qbo_sync_dagster.domain.document_view import DELETED, DocumentView, LineView, differences
 from qbo_sync_dagster.domain.drift import drift_exception
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
-from qbo_sync_dagster.ledger import connections, cycles, decisions, exceptions, links, operations
+from qbo_sync_dagster.ledger import (
+    connections,
+    cycles,
+    decisions,
+    exceptions,
+    inbox,
+    links,
+    operations,
+)
 from qbo_sync_dagster.ledger.exceptions import StoredException
 from qbo_sync_dagster.ledger.links import Link
 from tests.actions.conftest import REALM, Office
@@ -358,7 +366,23 @@ def _orphan(desk: Desk, *candidates: str) -> int:
     found = tuple(
         RecordReference("quickbooks", "Invoice", each, "Invoice found") for each in candidates
     )
+    for each in (*candidates, "146"):
+        desk.ledger(inbox.receive, REALM, [_shown(each)])
     return desk.raises(ExceptionKind.ORPHAN, references=found)
+
+
+def _shown(object_id: str) -> inbox.Delivered:
+    """An invoice as a poll brought it."""
+    payload = {
+        "Id": object_id,
+        "SyncToken": "0",
+        "TxnDate": "2026-11-02",
+        "TotalAmt": 100,
+        "Balance": 100,
+        "CustomerRef": {"value": "12"},
+        "Line": [],
+    }
+    return inbox.Delivered("Invoice", object_id, 0, deleted=False, updated_at=None, payload=payload)
 
 
 def test_the_only_candidate_of_an_orphan_is_adopted_without_naming_it(desk: Desk) -> None:

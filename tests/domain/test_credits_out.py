@@ -112,8 +112,12 @@ def test_without_a_marker_memo_invoice_and_amount_do() -> None:
     assert find_credit(WANTED, [seen("1")]) == ("1",)
 
 
-def test_a_copy_of_the_marker_on_other_amounts_is_somebody_elses() -> None:
-    assert find_credit(WANTED, [seen("1", MARKER, minor=1_000)]) == ()
+def test_a_copy_of_the_marker_on_other_amounts_gives_way_to_what_was_sent() -> None:
+    assert find_credit(WANTED, [seen("1", MARKER, minor=1_000), seen("2", MARKER)]) == ("2",)
+
+
+def test_what_bears_the_marker_alone_is_ours_whatever_its_amounts_became() -> None:
+    assert find_credit(WANTED, [seen("1", MARKER, minor=1_000), seen("2")]) == ("1",)
 
 
 def test_another_applications_payment_is_not_taken() -> None:
