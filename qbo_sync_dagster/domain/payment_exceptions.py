@@ -117,7 +117,9 @@ def _sentence(wanted: WantedPayment, reason: RefusalReason, numbers: Mapping[str
         RefusalKind.CREDIT_DISPUTED: (
             f"It takes {held} from credit note {number}, which AlgaPSA applied differently."
         ),
-        RefusalKind.UNKNOWN_INVOICE: f"It pays {invoice}, which no AlgaPSA invoice is linked to.",
+        RefusalKind.UNKNOWN_INVOICE: (
+            f"It applies {held} to {invoice}, which no AlgaPSA invoice is linked to."
+        ),
         RefusalKind.NOT_PAYABLE: (
             f"It applies {held} to {invoice}, which is {reason.status} in AlgaPSA."
             if reason.status
@@ -181,8 +183,11 @@ def _amounts(refusal: Refusal, numbers: Mapping[str, str]) -> dict[str, int]:
     for reason in refusal.reasons:
         if reason.kind in _ON_NOTES:
             amounts[f"QuickBooks from credit note {reason.number}"] = reason.wanted_minor
-        elif reason.kind is not RefusalKind.UNKNOWN_INVOICE:
-            name = _invoice(reason, numbers)
+            continue
+        name = _invoice(reason, numbers)
+        if reason.kind is RefusalKind.UNKNOWN_INVOICE:
+            amounts[f"applied to {name}"] = reason.wanted_minor
+        else:
             amounts[f"QuickBooks on {name}"] = reason.wanted_minor
             amounts[f"room on {name}"] = reason.room_minor
     return amounts

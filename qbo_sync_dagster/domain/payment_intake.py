@@ -6,6 +6,7 @@ they are counted and make no exception.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -60,13 +61,10 @@ def recognise(
     `stands`: AlgaPSA has rows for it. It is foreign with neither rows, a line on a linked invoice,
     a credit note of ours, a linked customer nor an invoice with one of our numbers.
     """
-    unknown = tuple(
-        dict.fromkeys(
-            invoice
-            for invoice, _ in payment.invoice_lines
-            if invoice not in known.invoices and invoice not in known.not_ours
-        )
-    )
+    unknown: Counter[str] = Counter()
+    for invoice, minor in payment.invoice_lines:
+        if invoice not in known.invoices and invoice not in known.not_ours:
+            unknown[invoice] += minor
     has_linked_line = any(invoice in known.invoices for invoice, _ in payment.invoice_lines)
     concerns_us = (
         stands
@@ -79,7 +77,7 @@ def recognise(
 
 
 def _wanted(
-    realm: str, payment: InboundPayment, known: KnownRecords, unknown: tuple[str, ...]
+    realm: str, payment: InboundPayment, known: KnownRecords, unknown: Mapping[str, int]
 ) -> WantedPayment:
     return WantedPayment(
         realm=realm,
@@ -96,6 +94,6 @@ def _wanted(
         ),
         is_credit=payment.is_credit,
         gone=payment.gone,
-        unknown_invoices=unknown,
+        unknown_lines=tuple(WantedLine(*each) for each in unknown.items()),
         credit=known.credits.get(payment.payment_id, NO_CREDIT),
     )

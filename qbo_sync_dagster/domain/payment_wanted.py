@@ -26,7 +26,7 @@ class PaymentEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WantedLine:
-    """One invoice line of the payment: an amount on a linked invoice, by its AlgaPSA id."""
+    """One invoice line of the payment: an amount in minor units on an invoice."""
 
     invoice_id: str
     minor: int
@@ -36,8 +36,9 @@ class WantedLine:
 class WantedPayment:
     """The newest known version of a QuickBooks payment.
 
-    `lines` are those on linked invoices; `unknown_invoices` are the QuickBooks ids of the other
-    invoices it pays, unless staff said that they are not from AlgaPSA. `version` is the SyncToken.
+    `lines` are those on linked invoices; `unknown_lines` are those on the other invoices it pays,
+    by their QuickBooks ids, one each, unless staff said that they are not from AlgaPSA. `version`
+    is the SyncToken.
     `currency` is None where QuickBooks names none. `is_credit` marks an application of a
     QuickBooks credit memo, whose total is zero; `credit` is what it means for credit notes of ours.
     Raises MalformedObjectError for a negative line.
@@ -53,7 +54,7 @@ class WantedPayment:
     lines: tuple[WantedLine, ...]
     is_credit: bool = False
     gone: PaymentEnd | None = None
-    unknown_invoices: tuple[str, ...] = ()
+    unknown_lines: tuple[WantedLine, ...] = ()
     credit: CreditVerdict = NO_CREDIT
 
     def __post_init__(self) -> None:

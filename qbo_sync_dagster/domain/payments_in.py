@@ -181,8 +181,11 @@ def _matched_reasons(
 
 
 def _unknown_reasons(wanted: WantedPayment) -> tuple[RefusalReason, ...]:
-    unknown = () if wanted.gone else wanted.unknown_invoices
-    return tuple(RefusalReason(RefusalKind.UNKNOWN_INVOICE, each) for each in unknown)
+    unknown = () if wanted.gone else wanted.unknown_lines
+    return tuple(
+        RefusalReason(RefusalKind.UNKNOWN_INVOICE, each.invoice_id, wanted_minor=each.minor)
+        for each in unknown
+    )
 
 
 def _credit_reasons(wanted: WantedPayment) -> tuple[RefusalReason, ...]:

@@ -50,6 +50,12 @@ class Choices:
     waiting: frozenset[str]
     early: frozenset[str]
 
+    @property
+    def chosen(self) -> frozenset[str]:
+        """The rows that staff said to push."""
+        pushed = (row for row, choice in self.history.items() if choice is Choice.PUSH)
+        return self.early.union(pushed)
+
 
 def load_choices(connection: sa.Connection, realm: str) -> Choices:
     """The decisions about payments of a company."""
@@ -89,12 +95,12 @@ class PaymentBooks:
 
     def verdict(self, receipt: Receipt) -> Verdict:
         """What becomes of a receipt that has no QuickBooks payment."""
-        history = self.choices.history.get(receipt.row_id)
+        is_waiting = self.choices.history.get(receipt.row_id) is Choice.WAIT
         document = self.documents.get(receipt.invoice_id)
-        if history is Choice.WAIT or document is None:
+        if is_waiting or document is None:
             return Verdict.LEFT_OUT
         scope = self.scope
-        if history is Choice.PUSH or receipt.row_id in self.choices.early:
+        if receipt.row_id in self.choices.chosen:
             scope = replace(scope, go_live=min(scope.go_live, receipt.date))
         both_real = self.choices.both_real.get(receipt.row_id, ())
         return judge_receipt(receipt, document, scope, both_real)

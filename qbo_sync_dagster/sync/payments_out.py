@@ -55,6 +55,18 @@ _TOLD_WHILE = {
     Verdict.NO_INVOICE.name: (ExceptionKind.PUSH_INVOICE_NOT_MAPPED,),
     Verdict.NO_CUSTOMER.name: (ExceptionKind.PUSH_CUSTOMER_NOT_MAPPED,),
 }
+_LEFT_OUT_BY = (
+    ExceptionKind.PUSH_FAILING,
+    ExceptionKind.SAME_PAYMENT,
+    ExceptionKind.ALREADY_SETTLED,
+    ExceptionKind.CLOSED_PERIOD,
+    ExceptionKind.ORPHAN,
+)
+# A payment that staff had pushed after they dismissed one of these is pushed.
+_NOT_MAPPED_KINDS = (
+    ExceptionKind.PUSH_INVOICE_NOT_MAPPED,
+    ExceptionKind.PUSH_CUSTOMER_NOT_MAPPED,
+)
 _SETTLED_HERE = (*PUSH_KINDS, ExceptionKind.REVERSAL_TO_RECORD, ExceptionKind.EXPORT_FAILING)
 _RAISED_HERE = (ExceptionKind.REFUND_TO_RECORD, ExceptionKind.PAYMENT_DRIFT)
 
@@ -136,11 +148,11 @@ class _Planner:
     ) -> None:
         verdict = books.verdict(receipt)
         document = books.documents.get(receipt.invoice_id)
-        if document is None:
+        if document is None or self._is_dismissed(receipt):
             return
         if verdict in NOT_MAPPED or verdict is Verdict.LATE:
             self._raised.append(not_pushed(receipt, document, verdict))
-        if verdict not in _PUSHABLE or self._is_dismissed(receipt, verdict):
+        if verdict not in _PUSHABLE:
             return
         key = (PUSH_PAYMENT, receipt.row_id)
         self._wanted.add(key)
@@ -206,20 +218,11 @@ class _Planner:
     def _key(self, books: PaymentBooks, receipt: Receipt) -> str:
         return push_key(receipt, books.invoice_links.get(receipt.invoice_id))
 
-    def _is_dismissed(self, receipt: Receipt, verdict: Verdict) -> bool:
-        kinds = {
-            Verdict.NO_INVOICE: (ExceptionKind.PUSH_INVOICE_NOT_MAPPED,),
-            Verdict.NO_CUSTOMER: (ExceptionKind.PUSH_CUSTOMER_NOT_MAPPED,),
-        }.get(
-            verdict,
-            (
-                ExceptionKind.PUSH_FAILING,
-                ExceptionKind.SAME_PAYMENT,
-                ExceptionKind.ALREADY_SETTLED,
-                ExceptionKind.CLOSED_PERIOD,
-                ExceptionKind.ORPHAN,
-            ),
-        )
+    def _is_dismissed(self, receipt: Receipt) -> bool:
+        """Whether staff left it out of QuickBooks: it stays out when what held it is gone."""
+        kinds: tuple[ExceptionKind, ...] = _LEFT_OUT_BY
+        if receipt.row_id not in self.choices.chosen:
+            kinds = (*kinds, *_NOT_MAPPED_KINDS)
         version = str(receipt.net)
         return any(self._is_left_alone(kind, receipt.row_id, version) for kind in kinds)
 

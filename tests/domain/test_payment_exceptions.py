@@ -68,11 +68,18 @@ def test_each_refusal_has_its_title_and_names_the_figures(
 
 
 def test_unknown_invoice_is_named_by_number_or_else_by_id() -> None:
-    unknown = [RefusalReason(RefusalKind.UNKNOWN_INVOICE, each) for each in ("977", "978")]
+    unknown = [
+        RefusalReason(RefusalKind.UNKNOWN_INVOICE, each, wanted_minor=4_000)
+        for each in ("977", "978")
+    ]
     record = told(*unknown)
     assert record.title == "QuickBooks payment references an unknown invoice"
-    assert "QuickBooks invoice 1042" in record.what_happened
+    assert "It applies 40.00 to QuickBooks invoice 1042" in record.what_happened
     assert "QuickBooks invoice with id 978" in record.what_happened
+    assert record.amounts == {
+        "applied to QuickBooks invoice 1042": 4_000,
+        "applied to QuickBooks invoice with id 978": 4_000,
+    }
 
 
 def test_deleted_invoice_is_told_as_gone() -> None:

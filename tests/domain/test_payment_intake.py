@@ -30,7 +30,7 @@ def recognised(payment: InboundPayment, *, stands: bool = False) -> WantedPaymen
 def test_payment_on_a_linked_invoice_wants_its_line() -> None:
     wanted = recognised(inbound(("130", 500)))
     assert wanted
-    assert (wanted.lines, wanted.unknown_invoices) == ((WantedLine("inv-a", 500),), ())
+    assert (wanted.lines, wanted.unknown_lines) == ((WantedLine("inv-a", 500),), ())
 
 
 def test_strangers_payment_on_a_strangers_invoice_is_foreign() -> None:
@@ -40,19 +40,22 @@ def test_strangers_payment_on_a_strangers_invoice_is_foreign() -> None:
 def test_linked_customers_payment_on_an_unlinked_invoice_is_held() -> None:
     wanted = recognised(inbound(("555", 500), customer_id="58"))
     assert wanted
-    assert wanted.unknown_invoices == ("555",)
+    assert wanted.unknown_lines == (WantedLine("555", 500),)
 
 
 def test_strangers_payment_on_an_invoice_with_our_number_is_held() -> None:
     wanted = recognised(inbound(("977", 500), ("977", 1)))
     assert wanted
-    assert wanted.unknown_invoices == ("977",)
+    assert wanted.unknown_lines == (WantedLine("977", 501),)
 
 
 def test_payment_over_a_linked_and_a_strangers_invoice_is_held_whole() -> None:
     wanted = recognised(inbound(("130", 500), ("555", 100)))
     assert wanted
-    assert (wanted.per_invoice(), wanted.unknown_invoices) == ({"inv-a": 500}, ("555",))
+    assert (wanted.per_invoice(), wanted.unknown_lines) == (
+        {"inv-a": 500},
+        (WantedLine("555", 100),),
+    )
 
 
 def test_deletion_of_what_stands_in_algapsa_is_ours_and_of_anything_else_foreign() -> None:

@@ -241,7 +241,7 @@ def test_edit_takes_back_what_quickbooks_no_longer_holds_even_if_the_rest_waits(
 
 def test_payment_moved_to_an_unknown_invoice_is_taken_back_and_waits() -> None:
     books = states(invoice("a", paid_minor=10_000, status="paid"))
-    moved = wanted(version=1, unknown_invoices=("977",))
+    moved = wanted(version=1, unknown_lines=(WantedLine("977", 500),))
     outcome = plan(moved, (row("a", 10_000),), books)
     assert amounts(outcome) == [("a", -10_000)]
     assert outcome.refusal
