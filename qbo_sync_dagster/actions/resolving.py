@@ -9,25 +9,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from qbo_sync_dagster.actions.accepting import accept
+from qbo_sync_dagster.actions.both_real import both_real
 from qbo_sync_dagster.actions.cases import Choice, open_case
 from qbo_sync_dagster.actions.closed_books import accept_closed
 from qbo_sync_dagster.actions.credits import accept_loss, accept_uses, apply_again, carries_credit
 from qbo_sync_dagster.actions.dismissing import dismiss
 from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.actions.exporting import export_early
+from qbo_sync_dagster.actions.foreign_invoices import not_from_algapsa
 from qbo_sync_dagster.actions.history import apply_history, match_history, push_history
 from qbo_sync_dagster.actions.linking_cases import link_client, link_invoice
+from qbo_sync_dagster.actions.matching import match
 from qbo_sync_dagster.actions.orphans import adopt, send_again
-from qbo_sync_dagster.actions.payments import (
+from qbo_sync_dagster.actions.payment_drift import (
     accept_payment,
-    both_real,
-    match,
-    not_from_algapsa,
+    follow_quickbooks,
     re_export_payment,
-    record_refund,
 )
 from qbo_sync_dagster.actions.re_dating import re_date
 from qbo_sync_dagster.actions.re_exporting import re_export, void_in_quickbooks
+from qbo_sync_dagster.actions.refunds import record_refund
 from qbo_sync_dagster.actions.retrying import retry
 from qbo_sync_dagster.domain.catalogue import Action, ExceptionKind
 from qbo_sync_dagster.sync.engine import SyncEngine
@@ -102,6 +103,7 @@ _OF_KIND: Mapping[ExceptionKind, Mapping[Action, Callable[[SyncEngine, Resolutio
             if carries_credit(engine.ledger, wanted.choice.number)
             else re_export_payment(engine, wanted.choice)
         ),
+        Action.APPLY: lambda engine, wanted: follow_quickbooks(engine, wanted.choice),
     },
     ExceptionKind.CREDIT_USED_ELSEWHERE: {
         Action.ACCEPT: lambda engine, wanted: accept_uses(engine, wanted.choice),

@@ -230,8 +230,9 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
     ExceptionKind.PAYMENT_DRIFT: CatalogueEntry(
         "Applied payment was changed outside the sync",
         "A payment that AlgaPSA and QuickBooks shared was changed on one side. Accept the change, "
-        "re-export AlgaPSA's payment, or correct the wrong one.",
-        (Action.ACCEPT, Action.RE_EXPORT, Action.MATCH, Action.DISMISS),
+        "re-export AlgaPSA's payment, apply QuickBooks' version of a matched one in AlgaPSA, or "
+        "correct the wrong one.",
+        (Action.ACCEPT, Action.RE_EXPORT, Action.APPLY, Action.MATCH, Action.DISMISS),
     ),
     ExceptionKind.CHANGED_IN_ALGAPSA: CatalogueEntry(
         "Exported invoice was changed in AlgaPSA",

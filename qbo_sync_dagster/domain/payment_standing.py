@@ -25,7 +25,8 @@ class RowKind(StrEnum):
 class StandingRow:
     """A payment row of AlgaPSA that stands for the QuickBooks payment.
 
-    Ours carry the payment's key; a matched row was born in AlgaPSA and is never touched by us.
+    Ours carry the payment's key; a matched row was born in AlgaPSA, and we take it back only
+    where staff chose to follow QuickBooks.
     `minor` is negative for a reversal, and `reverses` then names the row it takes back.
     `records_deletion` marks a reversal written because QuickBooks deleted the payment.
     """
@@ -79,7 +80,8 @@ class PaymentDecisions:
     other payment has used. `open_difference`: invoices whose totals differ and wait for staff,
     or were not compared yet.
     `both_real`: invoices where staff said that both payments are real money. `matched_rows`:
-    AlgaPSA payment rows that staff or a pairing linked to this payment. `with_counterpart`:
+    AlgaPSA payment rows that staff or a pairing linked to this payment, and `follows` that staff
+    want this version of it in AlgaPSA although it was changed since. `with_counterpart`:
     AlgaPSA payments and credit applications that a live QuickBooks payment already answers to.
     """
 
@@ -87,6 +89,7 @@ class PaymentDecisions:
     open_difference: Collection[str] = ()
     both_real: Collection[str] = ()
     matched_rows: Collection[str] = ()
+    follows: bool = False
     with_counterpart: Collection[str] = ()
 
 

@@ -118,11 +118,15 @@ def _positions(
     for invoice_id in sorted({*asked, *(row.invoice_id for row in standing)}):
         rows = [row for row in standing if row.invoice_id == invoice_id]
         live = [
-            row for row in rows if row.kind is RowKind.PAYMENT and row.row_id not in reversed_rows
+            row
+            for row in rows
+            if row.row_id not in reversed_rows
+            and (row.kind is RowKind.PAYMENT or (row.kind is RowKind.MATCHED and decisions.follows))
         ]
         state, net = invoices.get(invoice_id), sum(row.minor for row in rows)
         target, cap = _target(wanted, asked.get(invoice_id, 0), state, net, decisions)
-        is_redated = any(row.date != wanted.date for row in live) and target == net > 0
+        moved_day = (row.kind is RowKind.PAYMENT and row.date != wanted.date for row in live)
+        is_redated = any(moved_day) and target == net > 0
         found.append(
             _Position(
                 invoice_id,
@@ -168,7 +172,7 @@ def _matched_reasons(
     positions: Iterable[_Position], standing: Sequence[StandingRow], decisions: PaymentDecisions
 ) -> tuple[RefusalReason, ...]:
     """A matched payment that changed on either side: a person decides, nothing moves by itself."""
-    if not decisions.matched_rows:
+    if not decisions.matched_rows or decisions.follows:
         return ()
     matched = [row for row in standing if row.kind is RowKind.MATCHED]
     is_missing = {row.row_id for row in matched} != set(decisions.matched_rows)

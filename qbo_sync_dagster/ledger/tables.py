@@ -447,7 +447,7 @@ decisions = sa.Table(
     _one_of(
         "kind",
         *("both_real", "not_from_algapsa", "refund_recorded", "re_dated"),
-        *("accepted", "skip_client", "history", "export_early"),
+        *("accepted", "skip_client", "history", "export_early", "followed"),
     ),
 )
 

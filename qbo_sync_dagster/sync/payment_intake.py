@@ -19,6 +19,7 @@ from qbo_sync_dagster.domain.payment_standing import PaymentDecisions
 from qbo_sync_dagster.domain.payment_wanted import PaymentEnd, WantedPayment
 from qbo_sync_dagster.domain.sync_marker import markers_in
 from qbo_sync_dagster.ledger import decisions, inbox, links, payment_links
+from qbo_sync_dagster.ledger.payment_links import PaymentLink
 from qbo_sync_dagster.quickbooks.objects import Payment, parse_payment
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.credits_in import read_credits
@@ -68,12 +69,13 @@ class _Links:
     # Payments that we sent: whatever became of them, they are never applied.
     pushed: frozenset[str]
     # AlgaPSA's payments that were matched with one of QuickBooks, by that one's id.
-    matched: Mapping[str, frozenset[str]]
+    matched: Mapping[str, Sequence[PaymentLink]]
     # AlgaPSA's payments on these invoices with a payment that still stands in QuickBooks.
     answered: frozenset[str]
     # What staff decided, by QuickBooks payment: invoices where both are real, accepted versions.
     both_real: Mapping[str, frozenset[str]]
     accepted: Mapping[str, int]
+    followed: Mapping[str, int]
     not_ours: frozenset[str]
 
 
@@ -181,15 +183,15 @@ def _load_links(
     on_invoices = payment_links.of_invoices(
         connection, realm, [link.algapsa_id for link in invoices.values()]
     )
-    matched: defaultdict[str, set[str]] = defaultdict(set)
+    matched: defaultdict[str, list[PaymentLink]] = defaultdict(list)
     for link in own:
         if not link.is_pushed:
-            matched[link.quickbooks_id].add(link.algapsa_id)
+            matched[link.quickbooks_id].append(link)
     return _Links(
         invoices,
         set(links.ids(connection, realm, "client").values()),
         frozenset(link.quickbooks_id for link in own if link.is_pushed),
-        {payment: frozenset(rows) for payment, rows in matched.items()},
+        dict(matched),
         frozenset(
             link.algapsa_id
             for link in (*own, *on_invoices)
@@ -205,18 +207,22 @@ def _load_links(
 
 def _decided(
     connection: sa.Connection, realm: str, payment_ids: Collection[str]
-) -> tuple[dict[str, frozenset[str]], dict[str, int]]:
-    """Per payment: invoices where it is other money than AlgaPSA's, and the version accepted."""
+) -> tuple[dict[str, frozenset[str]], dict[str, int], dict[str, int]]:
+    """Per payment: invoices where it is other money than AlgaPSA's, and the version accepted or
+    to be followed."""
     records = [payment_record(each) for each in payment_ids]
     both: defaultdict[str, set[str]] = defaultdict(set)
     for each in decisions.of_kind(connection, realm, "both_real", records):
         both[each.record.partition(":")[2]].add(str(each.detail["invoice_id"]))
-    accepted = {
-        each.record.partition(":")[2]: int(each.detail["version"])
-        for each in decisions.of_kind(connection, realm, "accepted", records)
-        if "version" in each.detail
-    }
-    return {payment: frozenset(found) for payment, found in both.items()}, accepted
+    accepted, followed = (
+        {
+            each.record.partition(":")[2]: int(each.detail["version"])
+            for each in decisions.of_kind(connection, realm, kind, records)
+            if "version" in each.detail
+        }
+        for kind in ("accepted", "followed")
+    )
+    return {payment: frozenset(found) for payment, found in both.items()}, accepted, followed
 
 
 def _numbers(connection: sa.Connection, realm: str, invoice_ids: Collection[str]) -> dict[str, str]:
@@ -239,7 +245,7 @@ def _recognised(
     for change, payment in read:
         if payment.payment_id in found.pushed:
             continue
-        own = found.matched.get(payment.payment_id, frozenset())
+        own = found.matched.get(payment.payment_id, ())
         if own and found.accepted.get(payment.payment_id) == change.version:
             foreign.append(change)  # staff accepted what stands on either side
             continue
@@ -252,18 +258,23 @@ def _recognised(
         if wanted is None:
             foreign.append(change)
             continue
-        touched = {*wanted.per_invoice(), *standing.get(payment.payment_id, ())}
+        # What was matched is looked at even where QuickBooks' payment is gone from it.
+        entered = {link.invoice_id for link in own if link.invoice_id}
+        touched = {*wanted.per_invoice(), *standing.get(payment.payment_id, ()), *entered}
         lines = {invoice for invoice, _ in payment.invoice_lines}
         invoices = [found.invoices[each] for each in lines if each in found.invoices]
         both_real = found.both_real.get(payment.payment_id, frozenset())
-        judged = _decisions(invoices, own, answered, both_real)
+        judged = replace(
+            _decisions(invoices, answered, both_real),
+            matched_rows=frozenset(link.algapsa_id for link in own),
+            follows=found.followed.get(payment.payment_id) == change.version,
+        )
         due.append(DuePayment(change, wanted, frozenset(touched), judged))
     return due, foreign, absurd
 
 
 def _decisions(
     invoices: Sequence[links.PaidInvoice],
-    own: Collection[str],
     answered: Collection[str],
     both_real: Collection[str],
 ) -> PaymentDecisions:
@@ -273,7 +284,6 @@ def _decisions(
         },
         open_difference={link.algapsa_id for link in invoices if _is_open(link)},
         both_real=both_real,
-        matched_rows=own,
         with_counterpart=answered,
     )
 

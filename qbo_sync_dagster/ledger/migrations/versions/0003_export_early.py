@@ -1,4 +1,4 @@
-"""What staff chose to export although it is dated before go-live"""
+"""Staff export what is dated before go-live, and follow QuickBooks' version of a payment"""
 
 from alembic import op
 
@@ -11,15 +11,16 @@ BEFORE = (
     *("both_real", "not_from_algapsa", "refund_recorded", "re_dated"),
     *("accepted", "skip_client", "history"),
 )
-NEW = "export_early"
+NEW = ("export_early", "followed")
 
 
 def upgrade() -> None:
-    _allow((*BEFORE, NEW))
+    _allow((*BEFORE, *NEW))
 
 
 def downgrade() -> None:
-    op.execute(f"DELETE FROM decisions WHERE kind = '{NEW}'")
+    listed = ", ".join(f"'{kind}'" for kind in NEW)
+    op.execute(f"DELETE FROM decisions WHERE kind IN ({listed})")
     _allow(BEFORE)
 
 

@@ -1,0 +1,161 @@
+"""Drift of payments: one side changed what both had agreed on, and staff decide which one holds.
+
+What belongs here: accepting it, bringing back AlgaPSA's version, following QuickBooks'. What does
+not: finding it. Nothing here moves money on either side: the next cycle does.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.actions.cases import Case, Choice, decide, note, settle
+from qbo_sync_dagster.actions.errors import ActionRefusedError
+from qbo_sync_dagster.actions.payments import is_row, receipt_of
+from qbo_sync_dagster.domain.catalogue import Action
+from qbo_sync_dagster.domain.document_view import LIVE
+from qbo_sync_dagster.domain.operation_kinds import CHANGE_PAYMENT, PUSH_PAYMENT
+from qbo_sync_dagster.domain.payment_view import PaymentView
+from qbo_sync_dagster.ledger import decisions, inbox, links, operations, payment_links
+from qbo_sync_dagster.ledger.payment_links import PaymentLink
+from qbo_sync_dagster.sync.engine import SyncEngine
+
+
+def accept_payment(engine: SyncEngine, choice: Choice) -> str:
+    """Accept that a payment of both sides differs; the difference stays on record.
+
+    Raises ActionRefusedError and AlgaPsaError.
+    """
+    return decide(
+        engine.ledger,
+        choice,
+        Action.ACCEPT,
+        lambda connection, case: _accept(engine, connection, case),
+    )
+
+
+def re_export_payment(engine: SyncEngine, choice: Choice) -> str:
+    """Have a cycle bring a pushed payment back to AlgaPSA's version. Raises ActionRefusedError."""
+    return decide(engine.ledger, choice, Action.RE_EXPORT, _re_export)
+
+
+def follow_quickbooks(engine: SyncEngine, choice: Choice) -> str:
+    """Have AlgaPSA show a matched payment as QuickBooks has it now: by rows of ours, next cycle.
+
+    Raises ActionRefusedError for a payment that AlgaPSA sent, or that QuickBooks did not change.
+    """
+    return decide(engine.ledger, choice, Action.APPLY, _follow)
+
+
+def _accept(engine: SyncEngine, connection: sa.Connection, case: Case) -> str:
+    if is_row(case.record_id):
+        receipt = receipt_of(engine, connection, case.realm, case.record_id)
+        for link in payment_links.of_rows(connection, case.realm, [case.record_id]):
+            links.update(connection, link.link_id, snapshot={"total_minor": receipt.net})
+    else:
+        for link in payment_links.of_payments(connection, case.realm, [case.record_id]):
+            _accept_link(connection, case, link)
+    settle(connection, case, how="accepted")
+    return "Each side keeps its payment as it is, and the difference stays on record."
+
+
+def _accept_link(connection: sa.Connection, case: Case, link: PaymentLink) -> None:
+    version, amount = case.exception.version, 0
+    if link.is_pushed:
+        agreed = PaymentView.from_json(link.snapshot or {})
+        shown = PaymentView.from_json(link.shown or {})
+        amount = link.accepted_minor + agreed.total_minor - shown.total_minor
+        state = "live" if shown.state == LIVE else "accepted"
+        links.update(
+            connection,
+            link.link_id,
+            state=state,
+            snapshot=link.shown,
+            accepted_minor=amount,
+            drift=None,
+        )
+    decisions.decide(
+        connection,
+        case.realm,
+        decisions.NewDecision(
+            kind="accepted",
+            record=case.exception.record,
+            amount_minor=amount,
+            decided_by=case.by,
+            reason=case.reason,
+            detail={} if link.is_pushed else {"version": int(version)},
+        ),
+    )
+
+
+def _re_export(connection: sa.Connection, case: Case) -> str:
+    pushed = [
+        link
+        for link in payment_links.of_payments(connection, case.realm, [case.record_id])
+        if link.is_pushed
+    ]
+    if not pushed:
+        raise ActionRefusedError(
+            "This payment was born in QuickBooks. Correct it there, or accept the difference."
+        )
+    for link in pushed:
+        _file(connection, case, link)
+    note(connection, case, before=pushed[0].shown)
+    return (
+        "The payment is sent to QuickBooks as AlgaPSA has it, by the cycle that was just asked "
+        f"for. Exception {case.exception.number} closes once QuickBooks confirmed it."
+    )
+
+
+def _file(connection: sa.Connection, case: Case, link: PaymentLink) -> None:
+    both = {PUSH_PAYMENT: link.algapsa_id, CHANGE_PAYMENT: link.algapsa_id}
+    filed = operations.of_records(connection, case.realm, both, lock=True)
+    if any(operation.state == "posting" for operation in filed):
+        raise ActionRefusedError(
+            "The payment is being sent to QuickBooks at this moment. Look again after the next "
+            "cycle."
+        )
+    ids = [operation.operation_id for operation in filed]
+    operations.change(connection, ids, "cancelled", reason="re-export was filed instead")
+    label = f"Payment {link.quickbooks_id}"
+    detail: dict[str, object] = {"re_export": True, "version": link.sync_token, "by": case.by}
+    shown = PaymentView.from_json(link.shown or link.snapshot or {})
+    if shown.state == "deleted":
+        # The old object is proven gone: only now, and only by choice, a new one is made.
+        links.update(connection, link.link_id, state="closed", drift=None)
+        new = operations.NewOperation(
+            PUSH_PAYMENT, link.algapsa_id, label, generation=link.generation + 1
+        )
+    else:
+        new = operations.NewOperation(CHANGE_PAYMENT, link.algapsa_id, label, detail=detail)
+    operations.queue(connection, case.realm, [new])
+
+
+def _follow(connection: sa.Connection, case: Case) -> str:
+    if is_row(case.record_id):
+        raise ActionRefusedError(
+            "QuickBooks did not change this payment: AlgaPSA took something of it back. Correct it "
+            "in QuickBooks too, or accept the difference."
+        )
+    linked = payment_links.of_payments(connection, case.realm, [case.record_id])
+    if not linked or any(link.is_pushed for link in linked):
+        raise ActionRefusedError(
+            "Only a payment that was entered on both sides can be followed. One that came from "
+            "AlgaPSA is sent there again, or its change is accepted."
+        )
+    decisions.decide(
+        connection,
+        case.realm,
+        decisions.NewDecision(
+            kind="followed",
+            record=case.exception.record,
+            decided_by=case.by,
+            reason=case.reason,
+            detail={"version": int(case.exception.version)},
+        ),
+    )
+    inbox.reopen(connection, case.realm, "Payment", [case.record_id])
+    settle(connection, case, how="QuickBooks is followed")
+    return (
+        f"The next cycle brings QuickBooks payment {case.record_id} to AlgaPSA as it is now, by "
+        "rows that take AlgaPSA's own back. The row itself is never changed."
+    )
