@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from qbo_sync_dagster.actions.cases import Case, Choice, decide, settle
 from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.domain.catalogue import Action, ExceptionKind
+from qbo_sync_dagster.domain.document_kinds import INVOICE
 from qbo_sync_dagster.domain.document_view import DocumentView, differences
 from qbo_sync_dagster.domain.drift import drift_version
 from qbo_sync_dagster.domain.money import format_minor
@@ -120,6 +121,8 @@ def _kept_in_quickbooks(connection: sa.Connection, case: Case, link: Link) -> st
 def _only_in_quickbooks(connection: sa.Connection, case: Case, link: Link) -> str:
     """AlgaPSA has nothing left that payments of this document could go to: they are QuickBooks'."""
     told = _kept_in_quickbooks(connection, case, link)
+    if link.kind != INVOICE.link_kind:
+        return told
     decisions.decide(
         connection,
         case.realm,
@@ -143,7 +146,7 @@ def _closed_books(connection: sa.Connection, case: Case, link: Link) -> str:
             "created; where an update waits, accept QuickBooks' version in the document's own "
             "exception."
         )
-    return _kept_in_quickbooks(connection, case, link)
+    return _only_in_quickbooks(connection, case, link)
 
 
 _ACCEPTED: Mapping[ExceptionKind, Callable[[sa.Connection, Case, Link], str]] = {
@@ -152,8 +155,8 @@ _ACCEPTED: Mapping[ExceptionKind, Callable[[sa.Connection, Case, Link], str]] = 
     ExceptionKind.TOTAL_DIFFERENCE: _total,
     ExceptionKind.CHANGED_IN_ALGAPSA: _exported_version,
     ExceptionKind.DELETED_IN_ALGAPSA: _only_in_quickbooks,
-    ExceptionKind.VOIDED_IN_ALGAPSA: _kept_in_quickbooks,
-    ExceptionKind.VOID_FAILING: _kept_in_quickbooks,
+    ExceptionKind.VOIDED_IN_ALGAPSA: _only_in_quickbooks,
+    ExceptionKind.VOID_FAILING: _only_in_quickbooks,
     ExceptionKind.CLOSED_PERIOD: _closed_books,
 }
 _MOVED = (

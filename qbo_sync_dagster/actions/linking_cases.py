@@ -10,8 +10,10 @@ from qbo_sync_dagster.actions.linking import import_links
 from qbo_sync_dagster.actions.values import read_quickbooks_id
 from qbo_sync_dagster.algapsa.gateway import AlgaPsa
 from qbo_sync_dagster.algapsa.headers import ExportScope
+from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import Action
-from qbo_sync_dagster.ledger import connections
+from qbo_sync_dagster.domain.document_kinds import DOCUMENT_KINDS, kind_of
+from qbo_sync_dagster.ledger import connections, links
 from qbo_sync_dagster.sync.engine import SyncEngine
 
 _EVERY_DAY = ExportScope(dated_from=date(1900, 1, 1), finalized_from=date(1900, 1, 1))
@@ -34,26 +36,27 @@ def link_client(engine: SyncEngine, choice: Choice, customer_id: str) -> str:
 
 
 def link_invoice(engine: SyncEngine, choice: Choice, target: str = "") -> str:
-    """Link the AlgaPSA invoice and the QuickBooks invoice that belong together.
+    """Link the AlgaPSA invoice, or credit note, and the QuickBooks one that belong together.
 
     `target` names the one that the exception does not: QuickBooks' id, or AlgaPSA's invoice
     number where a QuickBooks payment waits (by default the same number as in QuickBooks).
     Raises ActionRefusedError, LinkFileError, AlgaPsaError.
     """
     case = _case(engine, choice, Action.LINK_INVOICE)
-    theirs, ours = case.named("quickbooks", "Invoice"), case.named("algapsa", "invoice")
+    theirs = case.named("quickbooks", "Invoice")
     if case.exception.record.startswith("payment:") and theirs:
         object_id = one_of(theirs, "", "QuickBooks invoice")
-        invoice = _numbered(engine, case, target.strip() or _number_there(case))
+        ours = _numbered(engine, case, target.strip() or _number_there(case))
     else:
-        object_id = read_quickbooks_id(
-            one_of(theirs, target, "QuickBooks invoice"), "QuickBooks id"
-        )
-        invoice = one_of(ours, "", "AlgaPSA invoice")
-    _import(engine, case, f"invoice,{invoice},{object_id}", replace=False)
+        ours = _unlinked(engine, case)
+        there = case.named("quickbooks", kind_of(ours).entity)
+        what = f"QuickBooks {kind_of(ours).noun.lower()}"
+        object_id = read_quickbooks_id(one_of(there, target, what), "QuickBooks id")
+    kind = kind_of(ours)
+    _import(engine, case, f"{kind.link_kind},{ours.invoice_id},{object_id}", replace=False)
     return (
-        f"The invoice is linked to QuickBooks invoice {object_id}. The cycle that was just asked "
-        "for reads it and compares the two; payments that waited for it apply themselves."
+        f"{kind.noun} {ours.number} is linked to QuickBooks object {object_id}. The cycle that was "
+        "just asked for reads it and compares the two; what waited for that follows."
     )
 
 
@@ -72,19 +75,41 @@ def _client_of(engine: SyncEngine, case: Case) -> str:
     return headers[0].client_id
 
 
+def _unlinked(engine: SyncEngine, case: Case) -> DocumentHeader:
+    """The one document of AlgaPSA that the exception names and that has no link yet."""
+    headers = _gateway(engine, case).document_headers(case.named("algapsa", "invoice"))
+    ids = [header.invoice_id for header in headers]
+    with engine.ledger.connect() as connection:
+        linked = {
+            invoice_id
+            for kind in DOCUMENT_KINDS
+            for invoice_id in links.by_algapsa_id(connection, case.realm, kind.link_kind, ids)
+        }
+    waiting = [header for header in headers if header.invoice_id not in linked]
+    if not waiting:
+        raise ActionRefusedError("What this is about is linked already, or gone from AlgaPSA.")
+    if len(waiting) > 1:
+        named = " and ".join(f"{kind_of(each).noun.lower()} {each.number}" for each in waiting)
+        raise ActionRefusedError(
+            f"Neither {named} is linked. Link them by `qbo-sync links import`, or have them "
+            "exported."
+        )
+    return waiting[0]
+
+
 def _number_there(case: Case) -> str:
     labels = [record["label"] for record in case.exception.records if record["kind"] == "Invoice"]
     return labels[0].removeprefix("Invoice ") if labels else ""
 
 
-def _numbered(engine: SyncEngine, case: Case, number: str) -> str:
+def _numbered(engine: SyncEngine, case: Case, number: str) -> DocumentHeader:
     found = _gateway(engine, case).headers_by_number(_EVERY_DAY, [number])
     if len(found) != 1:
         raise ActionRefusedError(
             f"AlgaPSA has no finalized invoice with the number {number!r}. Name the number of the "
             "invoice that this payment pays."
         )
-    return found[0].invoice_id
+    return found[0]
 
 
 def _gateway(engine: SyncEngine, case: Case) -> AlgaPsa:
