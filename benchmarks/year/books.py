@@ -70,6 +70,8 @@ class Difference:
     quickbooks: int
     ids: frozenset[str]
     accepted: int = 0
+    # What an accepted total keeps from the payments of its invoice, at most.
+    kept_out: int = 0
 
     def __str__(self) -> str:
         return (
@@ -97,9 +99,12 @@ def judged(provider: Provider, company: Company) -> list[Judged]:
 
 def _names_of(difference: Difference, names: Iterable[Any]) -> set[str]:
     """A name holds for the record it is about, not for all that it mentions."""
-    return {
+    found = {
         row.name for row in names if not difference.ids.isdisjoint((row.record, _id(row.record)))
     }
+    if 0 < difference.quickbooks - difference.algapsa <= difference.kept_out:
+        found.add("accepted total of the invoice")
+    return found
 
 
 def _id(record: str) -> str:
@@ -150,6 +155,7 @@ class _Sides:
     def payments(self) -> Iterable[Difference]:
         """Each payment's net on each linked invoice."""
         algapsa, quickbooks = self._received(), self._applied()
+        accepted = {link.algapsa_id: link.accepted_minor for link in self._links}
         for payment, invoice in sorted({*algapsa, *quickbooks}):
             yield Difference(
                 self._realm,
@@ -157,6 +163,7 @@ class _Sides:
                 algapsa.get((payment, invoice), 0),
                 quickbooks.get((payment, invoice), 0),
                 frozenset({payment, *self._counterparts(payment)}),
+                kept_out=accepted.get(invoice, 0),
             )
 
     def credits(self) -> Iterable[Difference]:

@@ -29,7 +29,7 @@ from qbo_sync_dagster.quickbooks.settings import QuickBooksSettings
 from qbo_sync_dagster.sandbox import postgres
 from qbo_sync_dagster.sandbox.algapsa import tenants
 from qbo_sync_dagster.sandbox.algapsa.role import create_role
-from qbo_sync_dagster.sandbox.algapsa.schema import create_schema
+from qbo_sync_dagster.sandbox.algapsa.schema import Edition, create_schema
 from qbo_sync_dagster.sandbox.quickbooks.control import CLIENT_ID, CLIENT_SECRET, SandboxControl
 from qbo_sync_dagster.sandbox.quickbooks.process import SandboxProcess
 from qbo_sync_dagster.sync.cycle import last_end, run_cycle
@@ -142,6 +142,7 @@ class Provider:
         """What stands in QuickBooks, by id; read past its API, which would take longer."""
         query = sa.text(
             "SELECT id, body FROM object WHERE realm = :realm AND entity = :entity AND NOT deleted"
+            " ORDER BY length(id), id"
         )
         with self.sandbox.connect() as connection:
             rows = connection.execute(query, {"realm": company.realm, "entity": entity})
@@ -160,7 +161,7 @@ class Provider:
 
 
 @contextmanager
-def open_provider() -> Iterator[Provider]:
+def open_provider(edition: Edition = "community") -> Iterator[Provider]:
     """A new provider in a temporary folder, gone when the context ends."""
     with (
         tempfile.TemporaryDirectory(prefix="qbo-sync-year-") as folder,
@@ -168,7 +169,7 @@ def open_provider() -> Iterator[Provider]:
     ):
         sandbox_url = server.create_database("quickbooks")
         with SandboxProcess(sandbox_url) as process:
-            provider = _built(server, process, sandbox_url)
+            provider = _built(server, process, sandbox_url, edition)
             try:
                 yield provider
             finally:
@@ -178,9 +179,11 @@ def open_provider() -> Iterator[Provider]:
                 provider.sandbox.dispose()
 
 
-def _built(server: postgres.EmbeddedServer, process: SandboxProcess, sandbox_url: str) -> Provider:
+def _built(
+    server: postgres.EmbeddedServer, process: SandboxProcess, sandbox_url: str, edition: Edition
+) -> Provider:
     algapsa_url = server.create_database("algapsa")
-    create_schema(algapsa_url, "community")
+    create_schema(algapsa_url, edition)
     owner = sa.create_engine(algapsa_url)
     with owner.begin() as connection:
         tenant = tenants.create_tenant(connection, "Cedar Ridge IT")

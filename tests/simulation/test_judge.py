@@ -9,7 +9,8 @@ from random import Random
 import pytest
 import sqlalchemy as sa
 
-from benchmarks.year.acts import Day, bill
+from benchmarks.year.acts import bill
+from benchmarks.year.day import Day
 from benchmarks.year.invariants import (
     BrokenPromiseError,
     check_nothing_silent,
