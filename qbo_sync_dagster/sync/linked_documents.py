@@ -124,10 +124,14 @@ def withdrawn(
     found: Now,
     *,
     effect: str,
+    lives_on: bool = False,
     request_id: str | None = None,
     intuit_tid: str | None = None,
 ) -> None:
-    """The document was voided or deleted by us: both sides agree that it is gone."""
+    """The document was voided or deleted by us: both sides agree that it is gone.
+
+    Unless it `lives_on` in AlgaPSA, where it was changed: then that stays open.
+    """
     document = found.document
     view = agreed_of(link).gone(found.view.state).as_json()
     links.update(
@@ -152,7 +156,13 @@ def withdrawn(
         intuit_tid=intuit_tid,
     )
     audit.append(connection, ctx.realm, [told])
-    settle_exceptions(connection, ctx, [link.algapsa_id], "It is voided on both sides.")
+    record, reason = f"invoice:{link.algapsa_id}", "It is voided on both sides."
+    settled = [
+        kind
+        for kind in SETTLED_KINDS
+        if not (lives_on and kind is ExceptionKind.CHANGED_IN_ALGAPSA)
+    ]
+    exceptions.resolve(connection, ctx.realm, settled, [record], reason)
 
 
 def updated(

@@ -19,6 +19,7 @@ from qbo_sync_dagster.domain.document_changes import (
     closed_change,
     is_cancelled,
     judge_void,
+    may_be_updated,
     void_failing,
     why_not_voided,
 )
@@ -103,6 +104,10 @@ class VoidLevel:
         by_staff = seen_by_staff(operation) is not None
         return by_staff or is_cancelled(self._headers.get(operation.record_id))
 
+    def _lives_on(self, link: links.Link) -> bool:
+        # Staff may void there what AlgaPSA still has: until the next cycle nothing else says so.
+        return may_be_updated(self._headers.get(link.algapsa_id))
+
     def _judged(
         self,
         connection: sa.Connection,
@@ -125,7 +130,8 @@ class VoidLevel:
             operations.change(
                 connection, [operation.operation_id], "done", reason="it stood so already"
             )
-            withdrawn(connection, self._ctx, link, found, effect="found voided")
+            lives_on = self._lives_on(link)
+            withdrawn(connection, self._ctx, link, found, effect="found voided", lives_on=lives_on)
         else:
             changed = differences(expected, found.view)
             self._fail(connection, operation, why_not_voided(step, found.applied_minor, changed))
@@ -202,6 +208,7 @@ class VoidLevel:
                 link,
                 found,
                 effect=each.verb,
+                lives_on=self._lives_on(link),
                 request_id=each.request_id,
                 intuit_tid=each.answer.intuit_tid,
             )

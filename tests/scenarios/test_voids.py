@@ -10,7 +10,7 @@ import pytest
 
 from qbo_sync_dagster.actions.cases import Choice
 from qbo_sync_dagster.actions.re_exporting import re_export, void_in_quickbooks
-from qbo_sync_dagster.sandbox.algapsa import invoices
+from qbo_sync_dagster.sandbox.algapsa import edits, invoices
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge
 
 FAILING = "Invoice void keeps failing in accounting"
@@ -345,6 +345,21 @@ def test_staff_void_what_algapsa_deleted_and_nobody_asks_again(world) -> None:
 
     assert _is_voided(world, found)
     _quiet(world)
+
+
+def test_what_staff_void_there_and_algapsa_still_has_stays_told(world) -> None:
+    invoice = world.exported()
+    found = world.quickbooks_id(invoice)
+    [item, *_] = world.do(edits.charge_ids, invoice.invoice_id)
+    world.do(edits.reprice_charge, invoice.invoice_id, item, 12_000)
+    world.cycle()
+    told = world.exception("Exported invoice was changed in AlgaPSA")
+
+    void_in_quickbooks(world.engine.ledger, Choice(told.number, "Staff"))
+    for _ in range(2):
+        world.cycle()
+        assert _is_voided(world, found)
+        assert world.titles() == ["Exported invoice was changed in AlgaPSA"]
 
 
 def test_a_voided_invoice_that_is_finalized_again_is_told_and_re_exported_in_place(world) -> None:
