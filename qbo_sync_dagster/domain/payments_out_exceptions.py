@@ -67,6 +67,15 @@ def too_little_open(
     return told
 
 
+def beside_left_unapplied(receipt: Receipt, document: PaidDocument) -> ExceptionRecord:
+    """The exception of a receipt on an invoice with a QuickBooks payment that staff left alone."""
+    why = (
+        "QuickBooks has a payment on that invoice which staff left unapplied in AlgaPSA, so the "
+        "same money may have been entered there already. It was not sent."
+    )
+    return _about(ExceptionKind.SAME_PAYMENT, receipt, document, why)
+
+
 def push_refused(
     receipt: Receipt, document: PaidDocument, sentence: str, intuit_tid: str | None
 ) -> ExceptionRecord:

@@ -210,6 +210,22 @@ def unsettled_ids(connection: sa.Connection, realm: str, entity: str) -> set[str
     return set(rows.scalars())
 
 
+def unsettled_versions(connection: sa.Connection, realm: str, entity: str) -> dict[str, int]:
+    """The newest received or parked version of each of an entity's objects."""
+    rows = connection.execute(
+        sa.select(
+            inbound_changes.c.object_id, sa.func.max(inbound_changes.c.version).label("newest")
+        )
+        .where(
+            inbound_changes.c.realm == realm,
+            inbound_changes.c.entity == entity,
+            inbound_changes.c.state.in_(UNSETTLED),
+        )
+        .group_by(inbound_changes.c.object_id)
+    )
+    return {str(row.object_id): int(row.newest) for row in rows}
+
+
 def newest(
     connection: sa.Connection, realm: str, entity: str, object_ids: Collection[str]
 ) -> dict[str, Change]:

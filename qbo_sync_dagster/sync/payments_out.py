@@ -20,6 +20,7 @@ from qbo_sync_dagster.domain.payment_view import PaymentView
 from qbo_sync_dagster.domain.payments_out import HOLDS, NOT_MAPPED, Verdict, refunds_settled
 from qbo_sync_dagster.domain.payments_out_exceptions import (
     PUSH_KINDS,
+    beside_left_unapplied,
     label,
     matched_changed_in_algapsa,
     not_pushed,
@@ -31,6 +32,7 @@ from qbo_sync_dagster.ledger.operations import RETRIED, NewOperation, Operation
 from qbo_sync_dagster.ledger.payment_links import PaymentLink
 from qbo_sync_dagster.sync.adoption import ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.left_unapplied import left_unapplied
 from qbo_sync_dagster.sync.outcome import OutboundOperations
 from qbo_sync_dagster.sync.payment_books import (
     PaymentBooks,
@@ -115,6 +117,7 @@ class _Planner:
         self._wanted: set[tuple[str, str]] = set()
         with ctx.reading() as connection:
             self.choices = load_choices(connection, ctx.realm)
+            self._left_unapplied = left_unapplied(connection, ctx.realm)
             self._open = {
                 (operation.kind, operation.record_id): operation
                 for kind in (PUSH_PAYMENT, CHANGE_PAYMENT)
@@ -152,6 +155,8 @@ class _Planner:
             return
         if verdict in NOT_MAPPED or verdict is Verdict.LATE:
             self._raised.append(not_pushed(receipt, document, verdict))
+        if verdict is Verdict.SAME_MONEY and document.waiting & self._left_unapplied:
+            self._raised.append(beside_left_unapplied(receipt, document))
         if verdict not in _PUSHABLE:
             return
         key = (PUSH_PAYMENT, receipt.row_id)

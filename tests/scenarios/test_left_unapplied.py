@@ -1,0 +1,65 @@
+"""A QuickBooks payment that staff leave unapplied, and AlgaPSA's own payment on that invoice."""
+
+from __future__ import annotations
+
+from qbo_sync_dagster.actions.cases import Choice
+from qbo_sync_dagster.actions.resolving import Resolution, resolve
+from qbo_sync_dagster.domain.catalogue import Action
+
+from .conftest import World
+
+SETTLED = "QuickBooks payment targets an already-settled invoice"
+SAME = "Same payment on both sides?"
+
+
+def dismiss(world: World, title: str) -> None:
+    number = world.exception(title).number
+    resolve(world.engine, Resolution(Action.DISMISS, Choice(number, "Avery", "seen"), ""))
+
+
+def payments(world: World) -> list[str]:
+    return [str(each["TotalAmt"]) for each in world.quickbooks.list(world.company.realm, "Payment")]
+
+
+def test_a_payment_held_by_one_that_staff_leave_unapplied_is_told_of_itself(world: World) -> None:
+    invoice = world.exported(10_000)
+    world.record_in_algapsa(invoice, 10_000)
+    world.pay((invoice, "60.00"))
+    world.cycle()
+    assert world.titles() == [SETTLED]
+
+    dismiss(world, SETTLED)
+    world.cycle()
+
+    assert world.titles() == [SAME]
+    assert "staff left unapplied" in world.exception(SAME).what_happened
+    assert len(payments(world)) == 1
+
+
+def test_once_both_are_left_alone_nothing_is_pending_and_nothing_is_sent(world: World) -> None:
+    invoice = world.exported(20_000)
+    world.record_in_algapsa(invoice, 10_000)
+    world.pay((invoice, "100.00"))
+    world.cycle()
+    dismiss(world, SAME)
+    world.cycle()
+
+    dismiss(world, SAME)
+    for _ in range(2):
+        end = world.cycle()
+
+    assert (end.health.pending, world.titles(), len(payments(world))) == (0, [], 1)
+
+
+def test_a_payment_left_alone_is_told_again_once_the_other_one_changes(world: World) -> None:
+    invoice = world.exported(10_000)
+    world.record_in_algapsa(invoice, 10_000)
+    paid = world.pay((invoice, "60.00"))
+    world.cycle()
+    dismiss(world, SETTLED)
+    world.cycle()
+
+    world.repay(paid, (invoice, "50.00"), total="50.00")
+    world.cycle()
+
+    assert world.titles() == [SETTLED]
