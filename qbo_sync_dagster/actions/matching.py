@@ -10,25 +10,30 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.actions.cases import Case, Choice, decide, one_of, settle
 from qbo_sync_dagster.actions.errors import ActionRefusedError
-from qbo_sync_dagster.actions.payments import is_row, receipt_of, withdraw_push
+from qbo_sync_dagster.actions.matching_credit import match_credit
+from qbo_sync_dagster.actions.payments import (
+    held_by_quickbooks,
+    is_row,
+    receipt_of,
+    withdraw_push,
+)
 from qbo_sync_dagster.domain.catalogue import Action, ExceptionKind
-from qbo_sync_dagster.domain.errors import DomainError
-from qbo_sync_dagster.domain.money import format_minor, to_minor
+from qbo_sync_dagster.domain.money import format_minor
 from qbo_sync_dagster.domain.own_money import Receipt
 from qbo_sync_dagster.domain.payment_exceptions import payment_record
 from qbo_sync_dagster.domain.payments_out_exceptions import PUSH_KINDS
 from qbo_sync_dagster.ledger import connections, exceptions, inbox, links, payment_links
 from qbo_sync_dagster.ledger.errors import DoubleLinkError
 from qbo_sync_dagster.ledger.payment_links import NewPaymentLink
-from qbo_sync_dagster.quickbooks.objects import parse_payment
 from qbo_sync_dagster.sync.engine import SyncEngine
 
 
 def match(engine: SyncEngine, choice: Choice, target: str = "") -> str:
     """Say that a payment of each side is the same money: the two are linked, nothing moves.
 
-    `target` names the other one: AlgaPSA's payment for an exception of a QuickBooks payment, and
-    the other way round. Raises ActionRefusedError where the amounts differ, and AlgaPsaError.
+    `target` names the other one: AlgaPSA's payment, or the transaction that applied credit, for an
+    exception of a QuickBooks payment, and the other way round. Raises ActionRefusedError where the
+    amounts differ, and AlgaPsaError.
     """
     return decide(
         engine.ledger,
@@ -39,6 +44,8 @@ def match(engine: SyncEngine, choice: Choice, target: str = "") -> str:
 
 
 def _match(engine: SyncEngine, connection: sa.Connection, case: Case, target: str) -> str:
+    if named := _credit_meant(case, target):
+        return match_credit(engine, connection, case, named)
     row_id, payment_id = _pair(case, target)
     receipt = receipt_of(engine, connection, case.realm, row_id)
     _refuse_unequal(engine, connection, case, receipt, payment_id)
@@ -67,6 +74,15 @@ def _match(engine: SyncEngine, connection: sa.Connection, case: Case, target: st
     )
 
 
+def _credit_meant(case: Case, target: str) -> str | None:
+    """The application of credit that is meant and not a payment, by its transaction."""
+    applied = case.named("algapsa", "credit_application")
+    if not applied:
+        return None
+    named = one_of([*case.named("algapsa", "payment"), *applied], target, "payment of AlgaPSA")
+    return named if named.partition(":")[0] in applied else None
+
+
 def _pair(case: Case, target: str) -> tuple[str, str]:
     """(AlgaPSA's payment row, QuickBooks payment) that are meant."""
     if is_row(case.record_id):
@@ -78,7 +94,7 @@ def _pair(case: Case, target: str) -> tuple[str, str]:
 def _refuse_unequal(
     engine: SyncEngine, connection: sa.Connection, case: Case, receipt: Receipt, payment_id: str
 ) -> None:
-    asked = _asked(connection, case.realm, receipt.invoice_id, payment_id)
+    asked = held_by_quickbooks(connection, case.realm, receipt.invoice_id, payment_id)
     company = connections.get(connection, case.realm)
     algapsa = engine.open_algapsa(company)
     stands = algapsa.standing_payments(case.realm, [payment_id]).get(payment_id, {})
@@ -89,25 +105,6 @@ def _refuse_unequal(
             f"AlgaPSA would show {format_minor(shows)} for it. Only equal amounts can be matched: "
             "correct one of the two first."
         )
-
-
-def _asked(connection: sa.Connection, realm: str, invoice_id: str, payment_id: str) -> int:
-    found = inbox.newest(connection, realm, "Payment", [payment_id]).get(payment_id)
-    linked = links.by_algapsa_id(connection, realm, "invoice", [invoice_id])
-    if found is None or found.deleted or invoice_id not in linked:
-        raise ActionRefusedError(
-            f"QuickBooks payment {payment_id} is not known on that invoice, or was deleted."
-        )
-    quickbooks_id = linked[invoice_id].quickbooks_id
-    try:
-        payment = parse_payment(found.payload)
-        return sum(
-            to_minor(amount)
-            for invoice, amount in payment.invoice_lines
-            if invoice == quickbooks_id
-        )
-    except DomainError as error:
-        raise ActionRefusedError(str(error)) from error
 
 
 def _close_others(connection: sa.Connection, case: Case, row_id: str, payment_id: str) -> None:

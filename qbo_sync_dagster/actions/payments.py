@@ -8,17 +8,21 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from qbo_sync_dagster.actions.errors import ActionRefusedError
+from qbo_sync_dagster.domain.errors import DomainError
+from qbo_sync_dagster.domain.money import to_minor
 from qbo_sync_dagster.domain.operation_kinds import PUSH_PAYMENT
 from qbo_sync_dagster.domain.own_money import Receipt, own_money
 from qbo_sync_dagster.ledger import (
     connections,
     decisions,
     inbox,
+    links,
     operations,
     payment_links,
     postings,
 )
 from qbo_sync_dagster.ledger.payment_links import NewPaymentLink
+from qbo_sync_dagster.quickbooks.objects import parse_payment
 from qbo_sync_dagster.sync.doubt_payments import sent_payment
 from qbo_sync_dagster.sync.engine import SyncEngine
 
@@ -77,3 +81,28 @@ def adopt_payment(
     )
     payment_links.add(connection, realm, [new])
     inbox.reopen(connection, realm, "Payment", [payment_id])
+
+
+def held_by_quickbooks(
+    connection: sa.Connection, realm: str, invoice_id: str, payment_id: str
+) -> int:
+    """What a QuickBooks payment gives to an AlgaPSA invoice, as polls brought it, in minor units.
+
+    Raises ActionRefusedError where that cannot be said.
+    """
+    found = inbox.newest(connection, realm, "Payment", [payment_id]).get(payment_id)
+    linked = links.by_algapsa_id(connection, realm, "invoice", [invoice_id])
+    if found is None or found.deleted or invoice_id not in linked:
+        raise ActionRefusedError(
+            f"QuickBooks payment {payment_id} is not known on that invoice, or was deleted."
+        )
+    quickbooks_id = linked[invoice_id].quickbooks_id
+    try:
+        payment = parse_payment(found.payload)
+        return sum(
+            to_minor(amount)
+            for invoice, amount in payment.invoice_lines
+            if invoice == quickbooks_id
+        )
+    except DomainError as error:
+        raise ActionRefusedError(str(error)) from error

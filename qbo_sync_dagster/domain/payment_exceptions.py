@@ -12,7 +12,7 @@ from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordRefe
 from qbo_sync_dagster.domain.money import format_minor
 from qbo_sync_dagster.domain.payment_refusals import Refusal, RefusalKind, RefusalReason
 from qbo_sync_dagster.domain.payment_wanted import WantedPayment
-from qbo_sync_dagster.domain.same_money import LocalKind
+from qbo_sync_dagster.domain.same_money import LocalKind, LocalMoney
 
 # A total difference has its own exception on the invoice, and a credit note that both sides used
 # differently on the note; a second one would be noise.
@@ -161,12 +161,13 @@ def _references(
     wanted: WantedPayment, refusal: Refusal, numbers: Mapping[str, str]
 ) -> tuple[RecordReference, ...]:
     payment = RecordReference("quickbooks", "Payment", wanted.payment_id, _label(wanted))
-    twins = [
-        RecordReference("algapsa", "payment", each.twin.record_id, "Payment in AlgaPSA")
-        for each in refusal.reasons[:50]
-        if each.twin and each.twin.kind is LocalKind.PAYMENT
-    ]
+    twins = [_twin_reference(each.twin) for each in refusal.reasons[:50] if each.twin]
     return (payment, *(_reference(reason, numbers) for reason in refusal.reasons[:50]), *twins)
+
+
+def _twin_reference(found: LocalMoney) -> RecordReference:
+    label = "Payment" if found.kind is LocalKind.PAYMENT else "Applied credit"
+    return RecordReference("algapsa", str(found.kind), found.record_id, f"{label} in AlgaPSA")
 
 
 def _reference(reason: RefusalReason, numbers: Mapping[str, str]) -> RecordReference:
