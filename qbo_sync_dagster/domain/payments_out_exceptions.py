@@ -147,8 +147,12 @@ def changed_in_quickbooks(
     agreed: PaymentView,
     shown: PaymentView,
     found: Sequence[FieldDifference],
+    outcome: str = "",
 ) -> ExceptionRecord:
-    """The exception of a payment that we pushed and somebody changed in QuickBooks."""
+    """The exception of a payment that we pushed and somebody changed in QuickBooks.
+
+    `outcome` says why it could not be sent again when staff chose that.
+    """
     fields = "; ".join(f"{item.field}: {item.agreed} -> {item.shown}" for item in found)
     return ExceptionRecord(
         kind=ExceptionKind.PAYMENT_DRIFT,
@@ -156,6 +160,7 @@ def changed_in_quickbooks(
         what_happened=(
             f"Payment {quickbooks_id} of {format_minor(agreed.total_minor)}, which came from "
             f"AlgaPSA, was changed in QuickBooks. {fields}. AlgaPSA keeps its payment as it is."
+            + (f" It was not sent again: {outcome}" if outcome else "")
         ),
         references=(
             RecordReference("quickbooks", "Payment", quickbooks_id, f"Payment {quickbooks_id}"),

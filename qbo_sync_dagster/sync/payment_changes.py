@@ -6,7 +6,8 @@ A payment that was deposited, or that people changed, is left alone: staff recor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 
 import sqlalchemy as sa
 
@@ -17,11 +18,18 @@ from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.operation_kinds import CHANGE_PAYMENT
 from qbo_sync_dagster.domain.own_money import Receipt
+from qbo_sync_dagster.domain.payment_change import (
+    PlannedChange,
+    plan_re_export,
+    plan_reversal,
+    refund_allowance,
+)
 from qbo_sync_dagster.domain.payment_exceptions import payment_record
-from qbo_sync_dagster.domain.payment_view import PaymentView, payment_differences
-from qbo_sync_dagster.domain.payments_out import PaidDocument, reduced_line
+from qbo_sync_dagster.domain.payment_view import PaymentView, payment_differences, reduction
+from qbo_sync_dagster.domain.payments_out import PaidDocument
 from qbo_sync_dagster.domain.payments_out_exceptions import (
     PUSH_KINDS,
+    changed_in_quickbooks,
     push_in_closed_period,
     push_refused,
     reversal_to_record,
@@ -48,16 +56,18 @@ from qbo_sync_dagster.quickbooks.payment_bodies import (
     payment_removal_body,
 )
 from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.invoice_room import InvoiceRoom
 from qbo_sync_dagster.sync.levels import Terms
 from qbo_sync_dagster.sync.payment_books import PaymentBooks, load_books, load_choices
 from qbo_sync_dagster.sync.payment_shown import payment_view
-from qbo_sync_dagster.sync.payments_out import CLOSED, TO_RECORD
+from qbo_sync_dagster.sync.payments_out import CLOSED, TO_RECORD, TOO_LITTLE_OPEN
 from qbo_sync_dagster.sync.sending import Outgoing, Written
 from qbo_sync_dagster.sync.translate import version
 
 _DEPOSITED_FAULT = "6540"
 _DEPOSITED = "it was deposited, so QuickBooks does not let it change."
 _CHANGED = "somebody changed it in QuickBooks."
+_SEVERAL_INVOICES = "it pays several invoices there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,9 @@ class _Change:
     receipt: Receipt
     document: PaidDocument
     link: PaymentLink
+    # What refunds of its invoice allow it to be smaller by, and what of that it is.
+    allowance: int
+    for_refunds: int = 0
 
     @property
     def key(self) -> str:
@@ -80,14 +93,16 @@ class _Change:
         return PaymentView.from_json(self.link.snapshot or {})
 
     @property
-    def wanted(self) -> PaymentView:
-        """How the payment should look."""
-        agreed, net = self.agreed, self.receipt.net
-        lines = {
-            invoice: reduced_line(minor, agreed.total_minor, net)
-            for invoice, minor in agreed.lines.items()
-        }
-        return PaymentView(LIVE, agreed.customer_id, agreed.date, agreed.currency, net, lines)
+    def is_re_export(self) -> bool:
+        """Whether staff chose it; the version that they saw is kept with it."""
+        return bool(self.operation.detail.get("re_export"))
+
+    @property
+    def plan(self) -> PlannedChange:
+        """What the payment is to become."""
+        if self.is_re_export:
+            return plan_re_export(self.agreed, self.receipt.net)
+        return plan_reversal(self.agreed, self.receipt.net, self.for_refunds)
 
 
 class PaymentChangeLevel:
@@ -107,8 +122,8 @@ class PaymentChangeLevel:
         changes = self._wanted([item.operation for item in outgoing])
         ids = sorted({each.link.quickbooks_id for each in changes})
         found = {item.id: item for item in self._ctx.quickbooks.query_in("Payment", "Id", ids)}
-        ready = [self._judged(each, found.get(each.link.quickbooks_id)) for each in changes]
-        self._changes |= {each.receipt.row_id: each for each in changes}
+        room = InvoiceRoom(self._ctx, [each.agreed for each in changes if each.is_re_export])
+        ready = [self._judged(each, found.get(each.link.quickbooks_id), room) for each in changes]
         return [item for item in ready if item is not None]
 
     def unchanged(self, sent: Sequence[postings.Posting]) -> bool:
@@ -123,7 +138,8 @@ class PaymentChangeLevel:
             link = books.pushed.get(operation.record_id)
             document = books.documents.get(receipt.invoice_id) if receipt else None
             if receipt and link and document and link.state == "live" and link.is_pushed:
-                found.append(_Change(operation, receipt, document, link))
+                allowance = _allowance(books, receipt, link)
+                found.append(_Change(operation, receipt, document, link, allowance))
         return found
 
     def _books(self, row_ids: Sequence[str]) -> PaymentBooks:
@@ -132,7 +148,7 @@ class PaymentChangeLevel:
         invoices = self._ctx.algapsa.invoices_of_payments(row_ids)
         return load_books(self._ctx, sorted(set(invoices.values())), choices, with_documents=True)
 
-    def _judged(self, change: _Change, raw: RawObject | None) -> Outgoing | None:
+    def _judged(self, change: _Change, raw: RawObject | None, room: InvoiceRoom) -> Outgoing | None:
         payment = _readable(raw)
         if payment is None:
             self._without_object(change, raw)
@@ -141,33 +157,64 @@ class PaymentChangeLevel:
         if not self._is_as_decided(change, payment, shown):
             self._note_drift(change, shown, payment)
             return None
-        if payment.deposit_ids:
-            self._to_record(change, _DEPOSITED)
+        change = _beside_refunds(change, shown)
+        if _stands(change.plan, shown):
+            self._settle_unsent(change, shown, payment)
             return None
-        if is_closed(payment.date, self._closing_date):
-            record = push_in_closed_period(change.receipt, change.document, self._closing_date)
-            self._set_aside(change, record, CLOSED)
+        if why := self._obstacle(change, payment, shown, room):
+            self._stopped(change, *why)
             return None
+        self._changes[change.receipt.row_id] = change
         return _outgoing(change, payment)
+
+    def _obstacle(
+        self, change: _Change, payment: Payment, shown: PaymentView, room: InvoiceRoom
+    ) -> tuple[str, str] | None:
+        """Why the payment cannot be changed now, and the code of that."""
+        if payment.deposit_ids:
+            return TO_RECORD, _DEPOSITED
+        if is_closed(payment.date, self._closing_date):
+            return CLOSED, f"QuickBooks has closed its period (through {self._closing_date})."
+        if len(change.plan.wanted.lines) > 1:
+            return TO_RECORD, _SEVERAL_INVOICES
+        lacking = room.lacking(change.plan.wanted, shown) if change.is_re_export else None
+        return (TOO_LITTLE_OPEN, lacking) if lacking else None
+
+    def _stopped(self, change: _Change, code: str, why: str) -> None:
+        with self._ctx.ledger() as connection:
+            _stop(connection, self._ctx.realm, change, code, why, self._closing_date)
 
     def _is_as_decided(self, change: _Change, payment: Payment, shown: PaymentView) -> bool:
         """Whether QuickBooks holds what was agreed on, or the very version that staff saw."""
         seen = change.operation.detail.get("version")
-        if change.operation.detail.get("re_export"):
+        if change.is_re_export:
             return seen == version(payment.sync_token)
-        return not payment_differences(change.agreed, shown)
+        return not payment_differences(change.agreed, shown, change.allowance)
 
     def _without_object(self, change: _Change, raw: RawObject | None) -> None:
         if raw is not None:
             return  # unreadable: the poll has parked it with its cause
         gone = change.agreed.gone()
-        if change.receipt.net <= 0:
+        is_refunded = not payment_differences(change.agreed, gone, change.allowance)
+        beside = _beside_refunds(change, gone) if is_refunded else change
+        if beside.plan.is_removal:
             with self._ctx.ledger() as connection:
-                _close(connection, self._ctx, change.link, None)
+                _removed(connection, self._ctx, beside.link, beside.receipt.net, None)
                 ids = [change.operation.operation_id]
                 operations.change(connection, ids, "done", reason="It is gone from QuickBooks.")
             return
         self._note_shown(change, gone, change.link.sync_token or 0)
+
+    def _settle_unsent(self, change: _Change, shown: PaymentView, payment: Payment) -> None:
+        """QuickBooks shows what is wanted already."""
+        with self._ctx.ledger() as connection:
+            if change.plan.is_removal:
+                _removed(connection, self._ctx, change.link, change.receipt.net, None)
+            else:
+                seen = shown, version(payment.sync_token)
+                _agree(connection, self._ctx, change.link, change.plan, seen, None)
+            ids = [change.operation.operation_id]
+            operations.change(connection, ids, "done", reason="QuickBooks shows it already.")
 
     def _note_drift(self, change: _Change, shown: PaymentView, payment: Payment) -> None:
         self._note_shown(change, shown, version(payment.sync_token))
@@ -185,23 +232,16 @@ class PaymentChangeLevel:
             ids = [change.operation.operation_id]
             operations.change(connection, ids, "cancelled", reason=_CHANGED)
 
-    def _to_record(self, change: _Change, why: str) -> None:
-        record = reversal_to_record(change.receipt, change.document, change.link.quickbooks_id, why)
-        self._set_aside(change, record, TO_RECORD)
-
-    def _set_aside(self, change: _Change, record: ExceptionRecord, code: str) -> None:
-        with self._ctx.ledger() as connection:
-            _hold(connection, self._ctx.realm, change, record, code)
-
     def done(self, connection: sa.Connection, written: Sequence[Written]) -> None:
         """What was taken back closes its link; what remains is what is agreed on now."""
         for each in written:
             change = self._changes[each.record_id]
             if each.verb == "delete":
-                _close(connection, self._ctx, change.link, each.request_id)
+                net = change.receipt.net
+                _removed(connection, self._ctx, change.link, net, each.request_id)
             else:
                 shown = _shown_by(each.answer.object)
-                _agree(connection, self._ctx, change.link, change.wanted, shown, each.request_id)
+                _agree(connection, self._ctx, change.link, change.plan, shown, each.request_id)
 
     def refused(
         self,
@@ -213,8 +253,8 @@ class PaymentChangeLevel:
     ) -> bool:
         """Deposited or closed is for staff; a payment changed meanwhile is read anew."""
         change = self._changes[operation.record_id]
-        if isinstance(error, ObjectNotFoundError) and change.receipt.net <= 0:
-            _close(connection, self._ctx, change.link, None)
+        if isinstance(error, ObjectNotFoundError) and change.plan.is_removal:
+            _removed(connection, self._ctx, change.link, change.receipt.net, None)
             operations.change(connection, [operation.operation_id], "done")
             return True
         if isinstance(error, StaleObjectError):
@@ -222,13 +262,9 @@ class PaymentChangeLevel:
             operations.change(connection, ids, "queued", reason=str(error), more_attempts=1)
             return True
         if isinstance(error, ClosedPeriodError):
-            record = push_in_closed_period(change.receipt, change.document, self._closing_date)
-            _hold(connection, self._ctx.realm, change, record, CLOSED)
+            _stop(connection, self._ctx.realm, change, CLOSED, str(error), self._closing_date)
         elif error.code == _DEPOSITED_FAULT:
-            record = reversal_to_record(
-                change.receipt, change.document, change.link.quickbooks_id, _DEPOSITED
-            )
-            _hold(connection, self._ctx.realm, change, record, TO_RECORD)
+            _stop(connection, self._ctx.realm, change, TO_RECORD, _DEPOSITED, self._closing_date)
         else:
             if is_final:
                 sentence, tid = str(error), error.intuit_tid
@@ -264,11 +300,15 @@ class PaymentChangeSettler:
     ) -> None:
         """Settle the link as the answer would have."""
         for link in payment_links.of_rows(connection, self._ctx.realm, [posting.record_id]):
+            sent = posting.identity
             if posting.verb == "delete":
-                _close(connection, self._ctx, link, posting.request_id)
+                net = int(sent.get("net", 0))
+                _removed(connection, self._ctx, link, net, posting.request_id)
             elif shown is not None:
-                wanted = PaymentView.from_json(posting.identity["wanted"])
-                _agree(connection, self._ctx, link, wanted, _shown_by(shown), posting.request_id)
+                wanted = PaymentView.from_json(sent["wanted"])
+                settled = PaymentView.from_json(sent.get("settled", sent["wanted"]))
+                plan = PlannedChange(settled, wanted, int(sent.get("accepted_minor", 0)))
+                _agree(connection, self._ctx, link, plan, _shown_by(shown), posting.request_id)
 
     def moved(
         self, connection: sa.Connection, posting: postings.Posting, shown: RawObject | None
@@ -303,12 +343,19 @@ def _shown_by(raw: RawObject) -> tuple[PaymentView, int] | None:
 
 
 def _outgoing(change: _Change, payment: Payment) -> Outgoing:
-    wanted = change.wanted
-    identity: Mapping[str, object] = {"wanted": wanted.as_json()}
-    if wanted.total_minor <= 0:
+    plan = change.plan
+    wanted = plan.wanted
+    identity: Mapping[str, object] = {
+        "wanted": wanted.as_json(),
+        "settled": plan.settled.as_json(),
+        "accepted_minor": plan.accepted_minor,
+        "net": change.receipt.net,
+    }
+    if plan.is_removal:
         body = payment_removal_body(payment.id, payment.sync_token)
         return Outgoing(change.operation, "Payment", body, dict(identity), "delete")
-    [(invoice, line_minor)] = wanted.lines.items()
+    # None where staff accepted that it stands unapplied.
+    invoice, line_minor = next(iter(wanted.lines.items()), ("", 0))
     body = payment_change_body(
         payment.id,
         payment.sync_token,
@@ -321,6 +368,67 @@ def _outgoing(change: _Change, payment: Payment) -> Outgoing:
         line_minor=line_minor,
     )
     return Outgoing(change.operation, "Payment", body, dict(identity), "update")
+
+
+def _stands(plan: PlannedChange, shown: PaymentView) -> bool:
+    if plan.is_removal:
+        return shown.state != LIVE
+    return not payment_differences(plan.wanted, shown)
+
+
+def _beside_refunds(change: _Change, shown: PaymentView) -> _Change:
+    """The change of a payment that is smaller already, for refunds of its invoice."""
+    if change.is_re_export:
+        return change
+    return replace(change, for_refunds=reduction(change.agreed, shown))
+
+
+def _allowance(books: PaymentBooks, receipt: Receipt, link: PaymentLink) -> int:
+    own = {each.row_id for each in books.money[receipt.invoice_id].receipts}
+    others = [
+        (PaymentView.from_json(each.snapshot or {}), PaymentView.from_json(each.shown))
+        for row_id, each in books.pushed.items()
+        if row_id in own and each.link_id != link.link_id
+        if each.is_pushed and each.state == "live" and each.drift is None and each.shown
+    ]
+    return refund_allowance(books.money[receipt.invoice_id].refunded_minor, others)
+
+
+def _stop(
+    connection: sa.Connection,
+    realm: str,
+    change: _Change,
+    code: str,
+    why: str,
+    closing_date: date | None,
+) -> None:
+    """A reversal waits under its exception; what staff chose to send again is theirs to decide."""
+    if change.is_re_export:
+        ids = [change.operation.operation_id]
+        operations.change(connection, ids, "cancelled", reason=why, reason_code=code)
+        _tell_outcome(connection, realm, change, why)
+        return
+    if code == CLOSED:
+        record = push_in_closed_period(change.receipt, change.document, closing_date)
+    else:
+        record = reversal_to_record(change.receipt, change.document, change.link.quickbooks_id, why)
+    _hold(connection, realm, change, record, code)
+
+
+def _tell_outcome(connection: sa.Connection, realm: str, change: _Change, why: str) -> None:
+    link = change.link
+    links.update(connection, link.link_id, drift={**(link.drift or {}), "outcome": why})
+    shown = PaymentView.from_json(link.shown or {})
+    record = changed_in_quickbooks(
+        link.algapsa_id,
+        change.receipt.invoice_id,
+        link.quickbooks_id,
+        change.agreed,
+        shown,
+        payment_differences(change.agreed, shown, change.allowance),
+        why,
+    )
+    exceptions.raise_all(connection, realm, [record])
 
 
 def _hold(
@@ -337,10 +445,27 @@ def _hold(
     exceptions.raise_all(connection, realm, [record])
 
 
-def _close(
-    connection: sa.Connection, ctx: CycleContext, link: PaymentLink, request_id: str | None
+def _removed(
+    connection: sa.Connection,
+    ctx: CycleContext,
+    link: PaymentLink,
+    net_minor: int,
+    request_id: str | None,
 ) -> None:
-    links.update(connection, link.link_id, state="closed", drift=None)
+    """It is gone from QuickBooks; what AlgaPSA still holds of it was refunded, and stays there."""
+    if net_minor > 0:
+        gone = PaymentView.from_json(link.snapshot or {}).gone().as_json()
+        links.update(
+            connection,
+            link.link_id,
+            state="accepted",
+            snapshot=gone,
+            shown=gone,
+            accepted_minor=net_minor,
+            drift=None,
+        )
+    else:
+        links.update(connection, link.link_id, state="closed", drift=None)
     _settle(connection, ctx, link, "delete payment", None, request_id)
 
 
@@ -348,20 +473,21 @@ def _agree(
     connection: sa.Connection,
     ctx: CycleContext,
     link: PaymentLink,
-    wanted: PaymentView,
+    plan: PlannedChange,
     shown: tuple[PaymentView, int] | None,
     request_id: str | None,
 ) -> None:
-    view, token = shown or (wanted, link.sync_token or 0)
+    view, token = shown or (plan.wanted, link.sync_token or 0)
     links.update(
         connection,
         link.link_id,
-        snapshot=wanted.as_json(),
+        snapshot=plan.settled.as_json(),
         shown=view.as_json(),
         sync_token=token,
+        accepted_minor=plan.accepted_minor,
         drift=None,
     )
-    _settle(connection, ctx, link, "change payment", wanted, request_id)
+    _settle(connection, ctx, link, "change payment", plan.wanted, request_id)
 
 
 def _settle(

@@ -347,7 +347,8 @@ def _told_of(operation: Operation) -> set[tuple[str, str]]:
 
 def _applied(link: PaymentLink, receipt: Receipt) -> int:
     """What QuickBooks shows of a pushed payment on its invoice; of a matched one, what agreed."""
+    agreed = agreed_minor(link, receipt)
     if link.is_pushed and link.shown:
-        shown = PaymentView.from_json(link.shown)
-        return shown.total_minor
-    return agreed_minor(link, receipt)
+        # A reversal on its way, or one that staff record, is no refund.
+        return PaymentView.from_json(link.shown).total_minor + receipt.net - agreed
+    return agreed

@@ -258,11 +258,11 @@ def report_payment_drift(ctx: CycleContext) -> DriftReport:
             found = _judge(link, allowance)
             if not found and (agreed := applied_since(_view(link.snapshot), _view(link.shown))):
                 links.update(connection, link.link_id, snapshot=agreed.as_json())
-            drift = {"fields": [[it.field, it.agreed, it.shown] for it in found]} if found else None
+            drift = _drift(link, found)
             if drift != link.drift:
                 links.update(connection, link.link_id, drift=drift)
             if found:
-                raised.append(_told(link, found))
+                raised.append(_told(link, found, str((drift or {}).get("outcome", ""))))
                 lines += [_line(link, each) for each in found]
         exceptions.raise_all(connection, ctx.realm, raised)
         _resolve(connection, ctx.realm, raised)
@@ -278,7 +278,17 @@ def _judge(link: PaymentLink, allowance: dict[str, int]) -> list[FieldDifference
     return found
 
 
-def _told(link: PaymentLink, found: Sequence[FieldDifference]) -> ExceptionRecord:
+def _drift(link: PaymentLink, found: Sequence[FieldDifference]) -> dict[str, object] | None:
+    """What the link keeps of it; why it could not be sent again stands until it changes again."""
+    if not found:
+        return None
+    fields = [[each.field, each.agreed, each.shown] for each in found]
+    before = link.drift or {}
+    same = before if before.get("fields") == fields else {}
+    return {**same, "fields": fields}
+
+
+def _told(link: PaymentLink, found: Sequence[FieldDifference], outcome: str) -> ExceptionRecord:
     return changed_in_quickbooks(
         link.algapsa_id,
         link.invoice_id or "",
@@ -286,6 +296,7 @@ def _told(link: PaymentLink, found: Sequence[FieldDifference]) -> ExceptionRecor
         _view(link.snapshot),
         _view(link.shown),
         found,
+        outcome,
     )
 
 
