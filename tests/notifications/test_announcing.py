@@ -13,8 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from qbo_sync_dagster.actions import notifying
+from qbo_sync_dagster.actions.cases import Choice
 from qbo_sync_dagster.actions.errors import ActionRefusedError
-from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.actions.resolving import Resolution, resolve
+from qbo_sync_dagster.domain.catalogue import Action, ExceptionKind
 from qbo_sync_dagster.domain.connection_notices import connection_expires, connection_failed
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
 from qbo_sync_dagster.ledger import exceptions
@@ -226,6 +228,27 @@ def test_a_target_that_refuses_is_tried_again_and_the_others_are_told_once(
 
     assert sum("Invoice INV-1" in message["message"] for message in good.messages) == 1
     assert "Invoice INV-1" in bad.messages[-1]["message"]
+    assert UNDELIVERED not in titles(office)
+
+
+def test_a_dismissed_target_is_told_no_more_while_it_fails(
+    office: Office,  # noqa: F811
+    desk: Receiver,
+) -> None:
+    desk.status = 500
+    office.connect()
+    notify(office, desk.url)
+    happen(office, "INV-1")
+    told(office)
+    with office.engine.ledger.connect() as connection:
+        listed = exceptions.listed(connection, REALM)
+    [number] = [each.number for each in listed if each.title == UNDELIVERED]
+
+    choice = Choice(number, "Avery", "The service is down until Monday.")
+    resolve(office.engine, Resolution(Action.DISMISS, choice))
+    happen(office, "INV-2")
+    told(office)
+
     assert UNDELIVERED not in titles(office)
 
 

@@ -10,8 +10,10 @@ import pytest
 from qbo_sync_dagster.actions import history
 from qbo_sync_dagster.actions.cases import Choice
 from qbo_sync_dagster.actions.errors import ActionRefusedError
+from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.ledger import decisions
 from qbo_sync_dagster.sandbox.algapsa import edits
+from tests.scenarios.deciding import closed, decide
 
 LEFT = "Payments from before the sync don't pair"
 
@@ -274,3 +276,20 @@ def test_of_several_listed_payments_the_one_meant_must_be_named(old) -> None:
 
     with pytest.raises(ActionRefusedError, match="Say which"):
         history.apply_history(world.engine.ledger, Choice(number(world), "Ada Fern"))
+
+
+def test_dismissed_payments_stay_as_they_are_on_both_sides(old) -> None:
+    payment = old.pay((old.before, "40.00"))
+    world = connected(old)
+    world.cycle()
+    before = world.stands()
+
+    decide(world, LEFT, Action.DISMISS)
+    for _ in range(2):
+        world.cycle()
+
+    assert world.titles() == []
+    assert world.rows(world.before) == []
+    assert world.stands() == before
+    assert left_over(world) == [(f"payment:{payment}", "wait")]
+    assert closed(world, LEFT) == ("dismissed", "Avery")
