@@ -99,6 +99,7 @@ class Provider:
             connection.execute(sa.text(statement))
         # It holds for new connections.
         ledger.dispose()
+        self.engine.ledger_reads.dispose()
 
     def do(
         self,

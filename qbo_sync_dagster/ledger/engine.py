@@ -29,10 +29,13 @@ def create_ledger_engine(
     pool_size: int = 5,
     poolclass: type[sa.Pool] | None = None,
     session_options: str = "",
+    only_reads: bool = False,
 ) -> sa.Engine:
     """An engine on the ledger database at `url`, UTC sessions, tried after a rest.
 
-    `session_options` are PostgreSQL's, in the form `-c name=value`, and win over ours.
+    `session_options` are PostgreSQL's, in the form `-c name=value`, and win over ours. With
+    `only_reads` each statement is its own transaction: no BEGIN and no ROLLBACK around every
+    single question. A pool of its own, since switching a session to and fro asks the server, too.
     """
     parsed = sa.make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
@@ -43,6 +46,8 @@ def create_ledger_engine(
     pool: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 10}
     if poolclass is not None:
         pool = {"poolclass": poolclass, "pool_reset_on_return": None}
+    if only_reads:
+        pool["isolation_level"] = "AUTOCOMMIT"
     engine = sa.create_engine(
         parsed,
         **pool,

@@ -102,8 +102,7 @@ class SyncEngine:
         self.sleep = sleep
         self.monotonic = monotonic
         self.ledger = create_ledger_engine(config.ledger_url)
-        # Each statement is its own transaction: no BEGIN and no ROLLBACK around every single read.
-        self.ledger_reads: sa.Engine = self.ledger.execution_options(isolation_level="AUTOCOMMIT")
+        self.ledger_reads = create_ledger_engine(config.ledger_url, only_reads=True)
         self.algapsa = sa.create_engine(
             _with_driver(config.algapsa_url), pool_size=3, hide_parameters=True
         )
@@ -151,6 +150,7 @@ class SyncEngine:
         """Give connections back."""
         self.http.close()
         self.ledger.dispose()
+        self.ledger_reads.dispose()
         self.algapsa.dispose()
 
     def __enter__(self) -> SyncEngine:

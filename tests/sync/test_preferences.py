@@ -63,8 +63,11 @@ def office(fresh_database: Callable[[], str]) -> Iterator[Office]:
     assert lease is not None
     company = Company()
     clock = LedgerClock(ledger)
+    engine = SimpleNamespace(
+        ledger=ledger, ledger_reads=ledger, now=lambda: clock.now() + made.offset
+    )
     ctx = CycleContext(
-        engine=cast("Any", SimpleNamespace(ledger=ledger, now=lambda: clock.now() + made.offset)),
+        engine=cast("Any", engine),
         connection=added,
         lease=lease,
         cycle_id=1,
