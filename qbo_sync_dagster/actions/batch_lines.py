@@ -77,11 +77,17 @@ def select(
     for name in client_names:
         equal = [name] if name in clients else index.equal(name)
         if len(equal) != 1:
-            like = ", ".join(each.name for each in index.suggestions(name))
-            hint = f" Did you mean {like}?" if like else ""
-            raise ActionRefusedError(f"There is no client {name!r}, or several.{hint}")
+            raise ActionRefusedError(_which(name, equal, index))
         ids.update(equal)
     return replace(selection, clients=ids)
+
+
+def _which(name: str, equal: Sequence[str], index: NameIndex) -> str:
+    if equal:
+        return f"{len(equal)} clients are named {name!r}. Give the id: {', '.join(sorted(equal))}."
+    like = ", ".join(each.name for each in index.suggestions(name))
+    hint = f" Did you mean {like}?" if like else ""
+    return f"There is no client {name!r}.{hint}"
 
 
 def free(ctx: CycleContext | None, company: Connection) -> CycleContext:

@@ -174,21 +174,24 @@ class _Wizard:
         if rows:
             table = [(each.name, each.state, _candidates(each)) for each in rows]
             self._table(("client", "state", "QuickBooks customer"), table)
+        if any(each.state in (MatchState.SUGGESTED, MatchState.NONE) for each in rows):
+            self._say("Decide by name: --link CLIENT=CUSTOMER, --create CLIENT or --skip CLIENT.")
 
     def _products(self) -> dict[str, object]:
         with working("Comparing services, tax regions and terms ..."):
             found = mapping.list_mappings(self._engine, self._realm)
-        missing = [each for each in found if not each.quickbooks_id]
+        missing = [each for each in found if each.is_open]
         self._say(f"{len(found) - len(missing)} mapped, {len(missing)} not.")
         if missing:
-            rows = [(each.kind, each.algapsa_name, _offered(each)) for each in missing]
-            self._table(("kind", "in AlgaPSA", "in QuickBooks"), rows)
-        sure = sum(each.certain is not None for each in missing)
+            rows = [(each.kind, each.algapsa_name, each.state, _offered(each)) for each in missing]
+            self._table(("kind", "in AlgaPSA", "state", "may be in QuickBooks"), rows)
+        sure = sum(not each.quickbooks_id and each.certain is not None for each in found)
         made: list[MappedRecord] = []
         if sure and self._confirm(f"Map {sure} to the object of the same name?"):
             made = mapping.accept_certain(self._engine, self._realm)
             self._say(f"{len(made)} mapped.")
-        left = len(missing) - len(made)
+        served = {(each.kind, each.algapsa_id) for each in made}
+        left = sum((each.kind, each.algapsa_id) not in served for each in missing)
         if left:
             self._say(f"{left} left: `qbo-sync mappings` sets them, also by a spreadsheet.")
         return {"mapped": len(made), "missing": left}

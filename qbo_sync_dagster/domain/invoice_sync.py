@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.document_view import LIVE
-from qbo_sync_dagster.domain.eligibility import CANCELLED_STATUSES
+from qbo_sync_dagster.domain.eligibility import CANCELLED_STATUSES, Standing
 
 
 class SyncState(StrEnum):
@@ -65,3 +65,21 @@ def sync_state(
     if link.shown_state != LIVE:
         return SyncState.VOIDED
     return SyncState.DRIFT if link.has_difference else SyncState.SYNCED
+
+
+_WHY_NOT_SYNCED = {
+    Standing.BEFORE_GO_LIVE: "dated before go-live: linked if QuickBooks has it, never sent",
+    Standing.BOOKED_BY_CSV: "a file took it to QuickBooks; it is linked, not sent",
+    Standing.BOOKED_BY_ALGAPSA: "AlgaPSA itself has it as booked; it is not created again",
+    Standing.LINKED: "its link was given up; it is not sent again",
+    Standing.TO_EXPORT: "the next cycle sends it",
+}
+
+
+def why_not_synced(found: Standing, *, is_dismissed: bool, is_connected: bool) -> str:
+    """Why a document without an object, an operation and an exception has none."""
+    if found is not Standing.TO_EXPORT:
+        return _WHY_NOT_SYNCED.get(found, str(found.value))
+    if is_dismissed:
+        return "its exception was dismissed, so it is not sent"
+    return _WHY_NOT_SYNCED[found] if is_connected else "the company is not connected"

@@ -46,6 +46,11 @@ class MappedRecord:
     suggestions: tuple[Suggestion, ...] = ()
 
     @property
+    def is_open(self) -> bool:
+        """Whether documents with it can't be exported: neither an object nor a default serves."""
+        return self.state in (MappingState.MISSING, MappingState.GONE)
+
+    @property
     def certain(self) -> Suggestion | None:
         """The one object of the same name, if exactly one bears it."""
         sure = [each for each in self.suggestions if each.score == _CERTAIN]

@@ -203,17 +203,19 @@ _INVOICE = dg.RunConfig(
     ops={"sync_invoice_op": SyncInvoice(company="company-to-sync", invoice="INV-000123")}
 )
 _PREVIEW = dg.RunConfig(ops={"preview_cycle_op": PreviewCycle(company="company-to-preview")})
-_BATCH = {
-    "ops": {
-        "export_batch_op": {
-            "config": {"company": "company-to-export-to", "run": "preview", "numbers": []}
-        }
-    }
+_CHOICE: dict[str, object] = {
+    "run": "preview",
+    "first_date": "",
+    "last_date": "",
+    "clients": [],
+    "statuses": [],
+    "numbers": [],
 }
+_BATCH = {"ops": {"export_batch_op": {"config": {"company": "company-to-export-to"} | _CHOICE}}}
 _FILE = {
     "ops": {
         "export_batch_csv_op": {
-            "config": {"company": "company-to-write-for", "run": "preview", "numbers": []}
+            "config": {"company": "company-to-write-for", "file": ""} | _CHOICE,
         }
     }
 }

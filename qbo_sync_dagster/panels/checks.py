@@ -64,6 +64,8 @@ def verdicts(health: SyncHealth, doubles: Sequence[str], now: datetime) -> tuple
 
 def last_cycle(health: SyncHealth) -> Verdict:
     """Whether the newest cycle succeeded; one that is running now is not judged yet."""
+    if health.state == "disconnected":
+        return Verdict(Check.LAST_CYCLE, True, "The company is not connected; no cycle is due.")
     if health.started_at is None:
         return Verdict(Check.LAST_CYCLE, False, "No cycle has run yet.", is_warning=True)
     if health.outcome == "running":

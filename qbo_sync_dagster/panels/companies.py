@@ -20,7 +20,7 @@ def companies_panel(companies: Sequence[SyncHealth], now: datetime) -> Panel:
         "company": "all companies",
         "summary": _summary(companies),
         "companies": Table(COLUMNS, tuple(_line(health) for health in companies)),
-        "connected": len(companies),
+        "connected": sum(health.state == "connected" for health in companies),
         "pending_ops": sum(health.pending for health in companies),
         "errored_ops": sum(health.errored for health in companies),
         "drift": sum(health.drift for health in companies),
@@ -44,6 +44,8 @@ def _summary(companies: Sequence[SyncHealth]) -> str:
 
 def _is_well(health: SyncHealth) -> bool:
     quiet = not (health.errored or health.drift or health.open_exceptions)
+    if health.state == "disconnected":
+        return quiet
     return quiet and health.outcome in ("succeeded", "running") and health.state == "connected"
 
 

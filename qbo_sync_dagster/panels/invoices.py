@@ -18,7 +18,7 @@ MOST_ROWS = 200
 MOST_ON_PAGE = 50
 COLUMNS = (
     *("invoice", "client", "date", "total", "state"),
-    *("QuickBooks number", "QuickBooks id", "last sync", "note"),
+    *("in QuickBooks", "last sync", "note"),
 )
 # What needs a person stands first.
 _ORDER = (SyncState.ERROR, SyncState.DRIFT, SyncState.QUEUED, SyncState.NOT_SYNCED)
@@ -77,8 +77,7 @@ def _cells(row: InvoiceStatus) -> tuple[str | int, ...]:
         row.date.isoformat(),
         f"{format_minor(row.total_minor)} {row.currency}",
         row.state.value,
-        row.quickbooks_number,
-        row.quickbooks_id,
+        row.quickbooks_number or (f"id {row.quickbooks_id}" if row.quickbooks_id else ""),
         words.instant(row.last_sync),
         shorten(row.note, 120),
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from qbo_sync_dagster.domain.history_matching import HistoryMatch, HistoryState
 from qbo_sync_dagster.domain.matching import ClientMatch, MatchState
 from qbo_sync_dagster.domain.money import format_minor
 from qbo_sync_dagster.domain.names import Suggestion
 from qbo_sync_dagster.domain.suggestions import MappedRecord
+from qbo_sync_dagster.panels import words
 from qbo_sync_dagster.panels.markdown import shorten
 from qbo_sync_dagster.panels.values import Panel, Table
 
@@ -26,6 +27,7 @@ def clients_panel(company: str, found: Sequence[ClientMatch]) -> Panel:
     ]
     return {
         "company": company,
+        "next_step": _next_for_clients(counts),
         **{state.value.replace(" ", "_"): counts[state] for state in MatchState},
         "clients": _table(("client", "state", "customer", "customer id", "may be"), rows),
     }
@@ -33,7 +35,7 @@ def clients_panel(company: str, found: Sequence[ClientMatch]) -> Panel:
 
 def products_panel(company: str, found: Sequence[MappedRecord]) -> Panel:
     """Services, tax regions and terms with what they are mapped to, or may be."""
-    missing = [each for each in found if not each.quickbooks_id]
+    missing = [each for each in found if each.is_open]
     rows = [
         (
             each.kind.value.replace("_", " "),
@@ -42,10 +44,11 @@ def products_panel(company: str, found: Sequence[MappedRecord]) -> Panel:
             each.quickbooks_name or each.quickbooks_id or "",
             _told(each.suggestions),
         )
-        for each in (*missing, *(each for each in found if each.quickbooks_id))
+        for each in sorted(found, key=lambda each: not each.is_open)
     ]
     return {
         "company": company,
+        "next_step": _next_for_products(missing),
         "mapped": len(found) - len(missing),
         "not_mapped": len(missing),
         "mappings": _table(("kind", "in AlgaPSA", "state", "in QuickBooks", "may be"), rows),
@@ -68,11 +71,50 @@ def history_panel(company: str, found: Sequence[HistoryMatch]) -> Panel:
     ]
     return {
         "company": company,
+        "next_step": _next_for_history(counts),
         "matched": counts[HistoryState.MATCHED],
         "review": counts[HistoryState.REVIEW],
         "not_in_quickbooks": counts[HistoryState.NONE],
         "documents": _table(("invoice", "total", "state", "QuickBooks id", "reason"), rows),
     }
+
+
+def _next_for_clients(counts: Mapping[MatchState, int]) -> str:
+    if exact := counts[MatchState.EXACT]:
+        return (
+            f"Job `link_clients` links the {words.counted(exact, 'exact match', 'exact matches')}."
+        )
+    if left := counts[MatchState.SUGGESTED] + counts[MatchState.NONE]:
+        return (
+            f"{words.counted(left, 'client')} left: name each in job `link_clients` under link, "
+            "create or skip."
+        )
+    return "Done: every client is linked or skipped. Next: product_mappings."
+
+
+def _next_for_products(missing: Sequence[MappedRecord]) -> str:
+    if not missing:
+        return "Done: all is mapped. Next: booked_invoices."
+    if sure := sum(not each.quickbooks_id and each.certain is not None for each in missing):
+        return (
+            f"Job `edit_mappings` with accept_equal_names maps {sure:,} of equal name; it takes "
+            "the others one by one."
+        )
+    return (
+        f"{len(missing):,} left: map each in job `edit_mappings`, or by a spreadsheet with "
+        "`qbo-sync mappings`. A default item serves charges without a service."
+    )
+
+
+def _next_for_history(counts: Mapping[HistoryState, int]) -> str:
+    if matched := counts[HistoryState.MATCHED]:
+        return f"Job `link_booked_invoices` links {words.counted(matched, 'invoice')}."
+    if review := counts[HistoryState.REVIEW]:
+        return (
+            f"{words.counted(review, 'invoice')} to look at: correct the side that is wrong, or "
+            "link by `qbo-sync links import`."
+        )
+    return "Done: nothing is left to link. Job `configure_company` sets the go-live date."
 
 
 def _told(suggestions: Sequence[Suggestion]) -> str:

@@ -19,31 +19,38 @@ from qbo_sync_dagster.domain.eligibility import (
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.operation_kinds import CREATE_CUSTOMER, UPDATE_DOCUMENT
 from qbo_sync_dagster.ledger import batches, exceptions, links, operations
+from qbo_sync_dagster.ledger.connections import Connection
 from qbo_sync_dagster.sync.adoption import DUPLICATE_NUMBER, ORPHAN
 from qbo_sync_dagster.sync.before_go_live import chosen_early
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.credit_queue import queue_credits
 from qbo_sync_dagster.sync.document_links import EXPORT_KINDS
 from qbo_sync_dagster.sync.outcome import OutboundOperations
-from qbo_sync_dagster.sync.unlinked import PAGE, linked_ids, unlinked_headers
+from qbo_sync_dagster.sync.unlinked import PAGE, linked_in_tenant, unlinked_headers
 
 
 def load_scope(
     ctx: CycleContext, connection: sa.Connection, invoice_ids: Collection[str]
 ) -> CompanyScope:
     """What decides which of these documents are this company's."""
-    company = ctx.connection
+    return company_scope(connection, ctx.connection, invoice_ids)
+
+
+def company_scope(
+    connection: sa.Connection, company: Connection, invoice_ids: Collection[str]
+) -> CompanyScope:
+    """What decides which of these documents are that company's."""
     return CompanyScope(
-        realm=ctx.realm,
+        realm=company.realm,
         is_default=company.is_default,
         go_live=company.go_live_date,
         connected_at=company.connected_at,
         time_zone=company.time_zone,
-        linked=linked_ids(ctx, connection, invoice_ids),
+        linked=linked_in_tenant(connection, company.tenant, invoice_ids),
         homes=links.homes(connection, company.tenant, invoice_ids),
-        chosen=links.replaced(connection, ctx.realm, invoice_ids),
+        chosen=links.replaced(connection, company.realm, invoice_ids),
         booked_by_csv=batches.booked_by_csv(connection, company.tenant, invoice_ids),
-        early=chosen_early(connection, ctx.realm),
+        early=chosen_early(connection, company.realm),
     )
 
 

@@ -29,7 +29,13 @@ def linked_ids(
     ctx: CycleContext, connection: sa.Connection, invoice_ids: Collection[str]
 ) -> set[str]:
     """Those of the documents that a company of the tenant has linked, or has given up."""
-    tenant = ctx.connection.tenant
+    return linked_in_tenant(connection, ctx.connection.tenant, invoice_ids)
+
+
+def linked_in_tenant(
+    connection: sa.Connection, tenant: str, invoice_ids: Collection[str]
+) -> set[str]:
+    """Those of the documents that a company of this tenant has linked, or has given up."""
     realms = [other.realm for other in connections.every(connection) if other.tenant == tenant]
     return links.ever_linked(connection, realms, invoice_ids)
 

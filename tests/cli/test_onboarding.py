@@ -120,7 +120,7 @@ def test_a_batch_needs_to_be_narrowed(desk: Desk) -> None:
 def test_a_batch_of_nothing_shows_nothing(desk: Desk) -> None:
     told = desk.shell.ok("batches", "preview", desk.realm, "--from", "2026-01-01")
 
-    assert "0 invoices can be sent" in told
+    assert "0 invoices can go, 0 can't." in told
     assert "No batches yet." in desk.shell.ok("batches", "list", desk.realm)
 
 

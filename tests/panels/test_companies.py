@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from qbo_sync_dagster.panels.checks import last_cycle
 from qbo_sync_dagster.panels.companies import companies_panel
 from qbo_sync_dagster.panels.values import Table
 from qbo_sync_dagster.sync.outcome import SyncHealth
@@ -37,6 +38,18 @@ def test_a_company_that_needs_reconnecting_is_not_well(health_of: HealthOf, now:
     panel = companies_panel([health_of(state="reconnect")], now)
 
     assert panel["summary"] == "To look at: Slate Bay IT."
+
+
+def test_a_company_that_is_not_connected_on_purpose_needs_no_look_and_is_not_counted(
+    health_of: HealthOf, now: datetime
+) -> None:
+    prepared = health_of(state="disconnected", outcome=None, started_at=None, finished_at=None)
+
+    panel = companies_panel([health_of(), prepared], now)
+
+    assert panel["summary"] == "All well in 2 companies."
+    assert panel["connected"] == 1
+    assert last_cycle(prepared).passed
 
 
 def test_no_company_says_how_to_connect_one(now: datetime) -> None:
