@@ -29,7 +29,7 @@ from qbo_sync_dagster.quickbooks.errors import (
 )
 from qbo_sync_dagster.quickbooks.objects import Payment, parse_payment
 from qbo_sync_dagster.sync.context import CycleContext
-from qbo_sync_dagster.sync.credits_out import CLOSED, LOOK_AGAIN
+from qbo_sync_dagster.sync.credit_items import CLOSED, LOOK_AGAIN
 from qbo_sync_dagster.sync.levels import Terms
 from qbo_sync_dagster.sync.sending import Outgoing, Written
 

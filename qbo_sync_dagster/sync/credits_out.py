@@ -6,10 +6,7 @@ one query each. What QuickBooks applied by itself meanwhile is taken for ours, n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -27,76 +24,29 @@ from qbo_sync_dagster.domain.credit_room import CreditRoom, Shortage
 from qbo_sync_dagster.domain.credits import CreditParts, credit_record
 from qbo_sync_dagster.domain.credits_in import CreditUse, Dispute
 from qbo_sync_dagster.domain.credits_out import ExportCredit
-from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.money import format_minor, to_minor
 from qbo_sync_dagster.domain.operation_kinds import APPLY_CREDIT
 from qbo_sync_dagster.domain.sync_marker import sync_marker
-from qbo_sync_dagster.ledger import (
-    audit,
-    credit_links,
-    exceptions,
-    inbox,
-    links,
-    operations,
-    postings,
-)
+from qbo_sync_dagster.ledger import audit, credit_links, exceptions, links, operations, postings
 from qbo_sync_dagster.ledger.credit_links import NewCreditLink
 from qbo_sync_dagster.quickbooks.bodies import credit_body
 from qbo_sync_dagster.quickbooks.errors import ClosedPeriodError, FaultError
-from qbo_sync_dagster.quickbooks.objects import (
-    CreditMemo,
-    Invoice,
-    parse_credit_memo,
-    parse_invoice,
-)
+from qbo_sync_dagster.quickbooks.objects import Invoice
 from qbo_sync_dagster.quickbooks.wire import encode_body
 from qbo_sync_dagster.sync.context import CycleContext
-from qbo_sync_dagster.sync.credits_in import read_credits
+from qbo_sync_dagster.sync.credit_items import (
+    CLOSED,
+    DISPUTED,
+    LOOK_AGAIN,
+    SHORT,
+    CreditDocuments,
+    CreditItem,
+    read_documents,
+)
+from qbo_sync_dagster.sync.credits_found import found_since_poll, unseen_payments
 from qbo_sync_dagster.sync.levels import Terms
-from qbo_sync_dagster.sync.payment_intake import inbound_payment
 from qbo_sync_dagster.sync.sending import Outgoing, Written
-from qbo_sync_dagster.sync.translate import delivered
-
-CLOSED = "closed period"
-DISPUTED = "credit used differently"
-SHORT = "credit or invoice too small"
-# What frees the credit need not move the memo, so it is looked at again now and then.
-LOOK_AGAIN = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """An application whose two documents are linked, with their QuickBooks ids."""
-
-    operation: operations.Operation
-    application: CreditApplication
-    memo: links.Link
-    invoice: links.Link
-
-    @property
-    def day(self) -> date:
-        """The date that it goes with: AlgaPSA's, or the one that staff gave it."""
-        given = self.operation.detail.get("date")
-        return date.fromisoformat(str(given)) if given else self.application.date
-
-    @property
-    def fingerprint(self) -> str:
-        """What it was last refused for: another version of either document may take it."""
-        return tokens(self.memo, self.invoice)
-
-
-def tokens(memo: links.Link, invoice: links.Link) -> str:
-    """The versions of the two documents that an application links."""
-    return f"{memo.quickbooks_id}.{memo.sync_token} {invoice.quickbooks_id}.{invoice.sync_token}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """The documents as QuickBooks shows them right before sending, by id."""
-
-    memos: Mapping[str, CreditMemo]
-    invoices: Mapping[str, Invoice]
 
 
 class CreditLevel:
@@ -105,21 +55,21 @@ class CreditLevel:
     def __init__(self, ctx: CycleContext, terms: Terms) -> None:
         self._ctx = ctx
         self._closing_date = terms.rules.closing_date
-        self._items: dict[str, _Item] = {}
+        self._items: dict[str, CreditItem] = {}
 
     def prepare(self, due: Sequence[operations.Operation]) -> list[Outgoing]:
         """Those that QuickBooks can take now; all others get their state and reason."""
         items = self._sendable(due)
         if not items:
             return []
-        shown = self._read(items)
+        shown = read_documents(self._ctx, items)
         items = self._without_found(items, shown)
         return [
             self._outgoing(item, shown.invoices[item.invoice.quickbooks_id])
             for item in self._with_room(items, shown)
         ]
 
-    def _sendable(self, due: Sequence[operations.Operation]) -> list[_Item]:
+    def _sendable(self, due: Sequence[operations.Operation]) -> list[CreditItem]:
         applications = self._live()
         with self._ctx.ledger() as connection:
             gone = [each for each in due if each.record_id not in applications]
@@ -141,7 +91,7 @@ class CreditLevel:
         connection: sa.Connection,
         due: Sequence[operations.Operation],
         applications: Mapping[str, CreditApplication],
-    ) -> list[_Item]:
+    ) -> list[CreditItem]:
         wanted = [each for each in due if each.record_id in applications]
         of = {each.record_id: applications[each.record_id] for each in wanted}
         notes = {each.source_invoice_id or "" for each in of.values()}
@@ -155,22 +105,22 @@ class CreditLevel:
             memo = memos.get(application.source_invoice_id or "")
             invoice = invoices.get(application.invoice_id)
             if memo is not None and invoice is not None:
-                items.append(_Item(operation, application, memo, invoice))
+                items.append(CreditItem(operation, application, memo, invoice))
         self._items |= {item.application.key: item for item in items}
         return items
 
-    def _is_held(self, connection: sa.Connection, item: _Item) -> bool:
+    def _is_held(self, connection: sa.Connection, item: CreditItem) -> bool:
         if not is_closed(item.day, self._closing_date):
             return False
         self._hold_closed(connection, item)
         return True
 
-    def _hold_closed(self, connection: sa.Connection, item: _Item) -> None:
+    def _hold_closed(self, connection: sa.Connection, item: CreditItem) -> None:
         record = closed_for_credit(item.application, item.day, self._closing_date)
         self._set_aside(connection, item, record, CLOSED)
 
     def _set_aside(
-        self, connection: sa.Connection, item: _Item, record: ExceptionRecord, code: str
+        self, connection: sa.Connection, item: CreditItem, record: ExceptionRecord, code: str
     ) -> None:
         operations.change(
             connection,
@@ -183,70 +133,19 @@ class CreditLevel:
         )
         exceptions.raise_all(connection, self._ctx.realm, [record])
 
-    def _read(self, items: Iterable[_Item]) -> _Shown:
-        memo_ids = sorted({item.memo.quickbooks_id for item in items})
-        invoice_ids = sorted({item.invoice.quickbooks_id for item in items})
-        memos: dict[str, CreditMemo] = {}
-        invoices: dict[str, Invoice] = {}
-        for raw in self._ctx.quickbooks.query_in("CreditMemo", "Id", memo_ids):
-            with suppress(DomainError):
-                memos[raw.id] = parse_credit_memo(raw.payload)
-        for raw in self._ctx.quickbooks.query_in("Invoice", "Id", invoice_ids):
-            with suppress(DomainError):
-                invoices[raw.id] = parse_invoice(raw.payload)
-        return _Shown(memos, invoices)
-
-    def _without_found(self, items: Sequence[_Item], shown: _Shown) -> list[_Item]:
+    def _without_found(
+        self, items: Sequence[CreditItem], shown: CreditDocuments
+    ) -> list[CreditItem]:
         """Those that QuickBooks has not applied by itself since the poll, in whatever way."""
-        unseen = self._unseen_payments(shown.invoices.values())
-        if not unseen:
-            return list(items)
-        raw = self._ctx.quickbooks.query_in("Payment", "Id", sorted(unseen))
-        payments = []
-        for each in raw:
-            with suppress(DomainError):
-                change = delivered(each)
-                payments.append(
-                    inbound_payment(
-                        inbox.Change(
-                            0,
-                            change.entity,
-                            change.object_id,
-                            change.version or 0,
-                            change.deleted,
-                            "received",
-                            change.updated_at,
-                            change.payload,
-                        ),
-                        self._ctx.started_at.date(),
-                    )
-                )
-        invoices = {item.invoice.quickbooks_id: item.application.invoice_id for item in items}
-        credit = read_credits(self._ctx, payments, invoices)
-        open_uses = [
-            CreditUse(payment_id, {}, {each.note_id: each.minor})
-            for payment_id, verdict in credit.verdicts.items()
-            for each in verdict.open
-        ]
+        uses = found_since_poll(self._ctx, items, shown)
+        keys = [item.application.key for item in items]
         with self._ctx.ledger() as connection:
-            linked = credit_links.of_keys(
-                connection, self._ctx.realm, [item.application.key for item in items]
-            )
+            linked = credit_links.of_keys(connection, self._ctx.realm, keys)
             left = [item for item in items if item.application.key not in linked]
-            return [item for item in left if not self._is_disputed(connection, item, open_uses)]
-
-    def _unseen_payments(self, invoices: Iterable[Invoice]) -> set[str]:
-        """Payments on the invoices that no poll has brought yet."""
-        ids = {payment for invoice in invoices for payment in invoice.linked_payment_ids}
-        if not ids:
-            return set()
-        with self._ctx.reading() as connection:
-            seen = inbox.newest(connection, self._ctx.realm, "Payment", ids)
-            linked = credit_links.of_payments(connection, self._ctx.realm, ids)
-        return ids - set(seen) - {link.payment_id for link in linked}
+            return [item for item in left if not self._is_disputed(connection, item, uses)]
 
     def _is_disputed(
-        self, connection: sa.Connection, item: _Item, uses: Collection[CreditUse]
+        self, connection: sa.Connection, item: CreditItem, uses: Collection[CreditUse]
     ) -> bool:
         note_id = item.application.source_invoice_id or ""
         of_note = tuple(use for use in uses if note_id in use.from_notes)
@@ -256,7 +155,7 @@ class CreditLevel:
         self._set_aside(connection, item, record, DISPUTED)
         return True
 
-    def _with_room(self, items: Sequence[_Item], shown: _Shown) -> list[_Item]:
+    def _with_room(self, items: Sequence[CreditItem], shown: CreditDocuments) -> list[CreditItem]:
         """Those for which credit and open amount suffice, all of the plan taken together."""
         room = CreditRoom(
             {key: to_minor(memo.remaining) for key, memo in shown.memos.items()},
@@ -287,7 +186,7 @@ class CreditLevel:
                 if posting.kind == APPLY_CREDIT
             ]
 
-    def _outgoing(self, item: _Item, invoice: Invoice) -> Outgoing:
+    def _outgoing(self, item: CreditItem, invoice: Invoice) -> Outgoing:
         identity = CreditIdentity(
             sync_marker(self._ctx.realm, "credit_application", item.application.key),
             item.memo.quickbooks_id,
@@ -323,8 +222,8 @@ class CreditLevel:
             items = self._linked(connection, due, applications)
         if len(items) != len(sent) or any(is_closed(it.day, self._closing_date) for it in items):
             return False
-        shown = self._read(items)
-        if self._unseen_payments(shown.invoices.values()):
+        shown = read_documents(self._ctx, items)
+        if unseen_payments(self._ctx, shown.invoices.values()):
             return False
         bodies = {posting.operation_id: posting.body for posting in sent}
         return all(
@@ -391,7 +290,7 @@ class CreditLevel:
         return False
 
 
-def _shortage(item: _Item, short: Shortage) -> ExceptionRecord:
+def _shortage(item: CreditItem, short: Shortage) -> ExceptionRecord:
     if short.is_of_credit:
         return consumed(item.application, short.left_minor)
     why = f"the invoice has only {format_minor(short.left_minor)} open there. Nothing was sent."

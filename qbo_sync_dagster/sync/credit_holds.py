@@ -1,0 +1,120 @@
+"""Stage 4, credits: which queued applications must wait and for what, and which may go again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
+
+import sqlalchemy as sa
+
+from qbo_sync_dagster.domain.algapsa_payments import CreditApplication
+from qbo_sync_dagster.domain.catalogue import ExceptionKind
+from qbo_sync_dagster.domain.credits_in import Dispute
+from qbo_sync_dagster.domain.credits_out import CreditScope
+from qbo_sync_dagster.domain.operation_kinds import APPLY_CREDIT, EXPORT_CREDIT_MEMO, EXPORT_INVOICE
+from qbo_sync_dagster.ledger import exceptions, links, operations
+from qbo_sync_dagster.ledger.operations import Operation
+from qbo_sync_dagster.sync.adoption import ORPHAN
+from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.credit_items import CLOSED, DISPUTED, SHORT, tokens
+
+SAME_MONEY = "same money"
+NOT_EXPORTED = "its documents are not in QuickBooks"
+
+
+def keys_of(dispute: Dispute) -> set[str]:
+    """The applications that a dispute holds."""
+    return {each.key for each in dispute.applications}
+
+
+def hold(
+    connection: sa.Connection,
+    ctx: CycleContext,
+    wanted: Sequence[CreditApplication],
+    scope: CreditScope,
+    disputes: Iterable[Dispute],
+) -> None:
+    """Hold what must wait, and queue again what no longer has to."""
+    by_key = {each.key: each for each in wanted}
+    disputed_keys = {key for each in disputes for key in keys_of(each)}
+    same_money = _invoices_of_same_money(connection, ctx.realm)
+    on_their_way = _on_their_way(connection, ctx.realm)
+    versions = _versions(connection, ctx.realm, wanted)
+    for operation in operations.open_ones(connection, ctx.realm, APPLY_CREDIT):
+        application = by_key.get(operation.record_id)
+        if application is None or operation.state == "posting" or operation.reason_code == ORPHAN:
+            continue
+        code = None
+        if operation.record_id in disputed_keys:
+            code = DISPUTED
+        elif application.invoice_id in same_money:
+            code = SAME_MONEY
+        elif not _can_go(application, scope, on_their_way):
+            code = NOT_EXPORTED
+        if code is not None:
+            _set(connection, operation, code)
+        elif _may_go_again(ctx, operation, versions.get(operation.record_id, "")):
+            operations.revive(connection, [operation.operation_id])
+
+
+def _set(connection: sa.Connection, operation: Operation, code: str) -> None:
+    if operation.reason_code != code:
+        operations.change(
+            connection, [operation.operation_id], "held", reason=code, reason_code=code
+        )
+
+
+def _may_go_again(ctx: CycleContext, operation: Operation, version: str) -> bool:
+    """Whether a held or failed one is worth another look; a queued one goes by itself."""
+    if operation.state == "errored":
+        return operation.fingerprint != version
+    if operation.state != "held":
+        return False
+    if operation.reason_code == SHORT:
+        due = operation.next_attempt_at
+        return operation.fingerprint != version or due is None or due <= ctx.engine.now()
+    return operation.reason_code in (CLOSED, DISPUTED, SAME_MONEY, NOT_EXPORTED)
+
+
+def _can_go(
+    application: CreditApplication, scope: CreditScope, on_their_way: Collection[str]
+) -> bool:
+    """Whether both documents are there, or go out in this very cycle."""
+    note = application.source_invoice_id or ""
+    return (
+        application.invoice_id in scope.invoices or application.invoice_id in on_their_way
+    ) and (note in scope.notes or note in on_their_way)
+
+
+def _on_their_way(connection: sa.Connection, realm: str) -> set[str]:
+    exports = chain.from_iterable(
+        operations.open_ones(connection, realm, kind)
+        for kind in (EXPORT_INVOICE, EXPORT_CREDIT_MEMO)
+    )
+    return {operation.record_id for operation in exports if operation.state == "queued"}
+
+
+def _versions(
+    connection: sa.Connection, realm: str, wanted: Sequence[CreditApplication]
+) -> Mapping[str, str]:
+    notes = {each.source_invoice_id or "" for each in wanted}
+    memos = links.by_algapsa_id(connection, realm, "credit_memo", notes)
+    invoices = links.by_algapsa_id(
+        connection, realm, "invoice", {each.invoice_id for each in wanted}
+    )
+    return {
+        each.key: tokens(memos[each.source_invoice_id or ""], invoices[each.invoice_id])
+        for each in wanted
+        if each.source_invoice_id in memos and each.invoice_id in invoices
+    }
+
+
+def _invoices_of_same_money(connection: sa.Connection, realm: str) -> set[str]:
+    """AlgaPSA invoices on which staff must first say whether both sides hold the same money."""
+    return {
+        str(record["id"])
+        for each in exceptions.listed(connection, realm)
+        if each.kind == ExceptionKind.SAME_PAYMENT
+        for record in each.records
+        if record["side"] == "algapsa"
+    }
