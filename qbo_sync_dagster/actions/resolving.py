@@ -54,15 +54,15 @@ def resolve(engine: SyncEngine, wanted: Resolution) -> str:
     with engine.ledger.connect() as connection:
         case = open_case(connection, wanted.choice, wanted.action)
     if wanted.action is Action.RECONNECT:
-        raise ActionRefusedError(_RECONNECT)
+        raise ActionRefusedError(_RECONNECT.format(realm=case.realm))
     own = _OF_KIND.get(case.kind, {})
     return {**_SERVED, **own}[wanted.action](engine, wanted)
 
 
 # A token typed into a form would be stored in clear with the run.
 _RECONNECT = (
-    "A company is reconnected on the command line: `qbo-sync connect`. The exception closes by "
-    "itself with the next cycle."
+    "A company is reconnected on the command line: `qbo-sync connections reconnect {realm}`. The "
+    "exception closes by itself with the next cycle."
 )
 
 _SERVED: Mapping[Action, Callable[[SyncEngine, Resolution], str]] = {

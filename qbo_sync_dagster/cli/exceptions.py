@@ -115,7 +115,7 @@ def _show(exception: StoredException, company: str, app: str | None) -> None:
     answer_block(f"{exception.number}  {exception.title}", rows)
     if exception.state == "open":
         for action in cures.actions_of(exception):
-            answer(f"   {cures.command_of(exception.number, action)}")
+            answer(f"   {cures.command_of(exception, action)}")
             answer(f"      {_help(action)}")
 
 

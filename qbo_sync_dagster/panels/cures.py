@@ -46,17 +46,19 @@ def config(number: int, actions: Sequence[Action]) -> str:
 def command(exception: StoredException) -> str:
     """The command that takes the first action, with the others named."""
     first, *others = actions_of(exception)
-    told = f"`{command_of(exception.number, first)}`"
+    told = f"`{command_of(exception, first)}`"
+    if first is Action.RECONNECT:
+        return "; or ".join([told, *(f"`{command_of(exception, each)}`" for each in others)])
     named = ", ".join(_spelt(each) for each in others)
     return f"{told}; or {named} in its place" if others else told
 
 
-def command_of(number: int, action: Action) -> str:
-    """The command that takes an action on the exception of this number."""
+def command_of(exception: StoredException, action: Action) -> str:
+    """The command that takes an action on an exception."""
     if action is Action.RECONNECT:
-        return "qbo-sync connect"
+        return f"qbo-sync connections reconnect {exception.realm}"
     target = " TARGET" if CURES[action].target else ""
-    return f'qbo-sync exceptions {_spelt(action)} {number}{target} --reason "..."'
+    return f'qbo-sync exceptions {_spelt(action)} {exception.number}{target} --reason "..."'
 
 
 def launchpad(job: str | None, yaml: str) -> str | None:

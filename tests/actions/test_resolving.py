@@ -471,4 +471,4 @@ def test_the_number_that_is_taken_is_linked_without_naming_it_again(desk: Desk) 
 def test_a_company_is_not_reconnected_by_a_form_that_would_store_its_token(desk: Desk) -> None:
     number = desk.raises(ExceptionKind.CONNECTION_FAILED, f"connection:{REALM}")
 
-    assert "qbo-sync connect" in desk.refuses(Action.RECONNECT, number)
+    assert "qbo-sync connections reconnect" in desk.refuses(Action.RECONNECT, number)

@@ -66,10 +66,19 @@ def test_what_needs_another_record_says_which(exception_of: ExceptionOf) -> None
     assert "qbo-sync exceptions link-client 7 TARGET" in page
 
 
+def test_a_connection_that_lapses_may_be_dismissed_by_another_command(
+    exception_of: ExceptionOf,
+) -> None:
+    page = exceptions_page([exception_of(kind="connection_expires")], [], NOWHERE)
+
+    assert page.count("`qbo-sync ") == 2
+    assert '`qbo-sync exceptions dismiss 7 --reason "..."`' in page
+
+
 def test_a_connection_is_mended_on_the_command_line_only(exception_of: ExceptionOf) -> None:
     page = exceptions_page([exception_of(kind="connection_failed")], [], THERE)
 
-    assert "On the command line: `qbo-sync connect`" in page
+    assert "On the command line: `qbo-sync connections reconnect 9341453000000001`" in page
     assert "Launchpad" not in page
 
 
