@@ -56,6 +56,7 @@ _NAMES = """
     SELECT 'decision ' || kind, counterpart FROM decisions WHERE realm = :realm
 """
 _HOMES = "SELECT invoice_id, realm FROM document_homes"
+_KEPT_OUT = "accepted total of the invoice"
 # A row that AlgaPSA itself wrote to take money back names the row it takes back.
 _TAKES_BACK = "reversal:"
 
@@ -70,8 +71,9 @@ class Difference:
     quickbooks: int
     ids: frozenset[str]
     accepted: int = 0
-    # What an accepted total keeps from the payments of its invoice, at most.
+    # What an accepted total keeps from all payments of that invoice, at most.
     kept_out: int = 0
+    invoice: str = ""
 
     def __str__(self) -> str:
         return (
@@ -90,21 +92,34 @@ class Judged:
 
 def judged(provider: Provider, company: Company) -> list[Judged]:
     """Every difference of a company's books with its names."""
-    names = provider.ledger_rows(_NAMES, realm=company.realm)
+    rows = provider.ledger_rows(_NAMES, realm=company.realm)
+    found = [(each, _names_of(each, rows)) for each in differences(provider, company)]
+    kept_out = _kept_out([each for each, names in found if not names])
     return [
-        Judged(each, tuple(sorted(_names_of(each, names))))
-        for each in differences(provider, company)
+        Judged(each, tuple(sorted(names)) or ((_KEPT_OUT,) if each in kept_out else ()))
+        for each, names in found
     ]
+
+
+def _kept_out(unnamed: Iterable[Difference]) -> set[Difference]:
+    """What accepted totals keep from payments: of one invoice no more than was accepted."""
+    by_invoice: dict[str, list[Difference]] = defaultdict(list)
+    for each in unnamed:
+        if each.kept_out and each.quickbooks > each.algapsa:
+            by_invoice[each.invoice].append(each)
+    return {
+        each
+        for found in by_invoice.values()
+        if sum(one.quickbooks - one.algapsa for one in found) <= found[0].kept_out
+        for each in found
+    }
 
 
 def _names_of(difference: Difference, names: Iterable[Any]) -> set[str]:
     """A name holds for the record it is about, not for all that it mentions."""
-    found = {
+    return {
         row.name for row in names if not difference.ids.isdisjoint((row.record, _id(row.record)))
     }
-    if 0 < difference.quickbooks - difference.algapsa <= difference.kept_out:
-        found.add("accepted total of the invoice")
-    return found
 
 
 def _id(record: str) -> str:
@@ -164,6 +179,7 @@ class _Sides:
                 quickbooks.get((payment, invoice), 0),
                 frozenset({payment, *self._counterparts(payment)}),
                 kept_out=accepted.get(invoice, 0),
+                invoice=invoice,
             )
 
     def credits(self) -> Iterable[Difference]:

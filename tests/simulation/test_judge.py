@@ -64,6 +64,30 @@ def test_a_payment_that_differs_without_a_name_is_found(
         connection.execute(sa.text("UPDATE invoice_payments SET amount = amount + 1"))
 
 
+def test_an_accepted_total_names_no_more_than_was_accepted(
+    provider: Provider, company: Company
+) -> None:
+    _shift(provider, total=-1, paid=-1, accepted=1)
+    check_nothing_silent(provider, company)
+    _shift(provider, total=0, paid=-1, accepted=0)
+    with pytest.raises(BrokenPromiseError, match=f"payment .* on {NUMBER}"):
+        check_nothing_silent(provider, company)
+    _shift(provider, total=1, paid=2, accepted=-1)
+
+
+def _shift(provider: Provider, *, total: int, paid: int, accepted: int) -> None:
+    with provider.owner.begin() as connection:
+        change = sa.text("UPDATE invoices SET total_amount = total_amount + :by")
+        connection.execute(change, {"by": total})
+        change = sa.text("UPDATE invoice_payments SET amount = amount + :by")
+        connection.execute(change, {"by": paid})
+    with provider.engine.ledger.begin() as connection:
+        change = sa.text(
+            "UPDATE links SET accepted_minor = accepted_minor + :by WHERE kind = 'invoice'"
+        )
+        connection.execute(change, {"by": accepted})
+
+
 def test_a_payment_applied_twice_is_found(provider: Provider, company: Company) -> None:
     copy = """
         INSERT INTO invoice_payments (tenant, payment_id, invoice_id, amount, payment_method,
