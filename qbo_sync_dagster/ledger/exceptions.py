@@ -195,6 +195,22 @@ def dismissed_versions(
     return {(kind, record, version) for kind, record, version in rows}
 
 
+def dismissed(
+    connection: sa.Connection,
+    realm: str,
+    kinds: Collection[ExceptionKind],
+    records: Collection[str],
+) -> list[StoredException]:
+    """The dismissed exceptions of these kinds on these records, all versions."""
+    query = sa.select(*[exceptions.c[name] for name in StoredException.__slots__]).where(
+        exceptions.c.realm == realm,
+        exceptions.c.state == "dismissed",
+        exceptions.c.kind.in_([str(kind) for kind in kinds]),
+        exceptions.c.record == sa.any_(sa.literal(list(records), sa.ARRAY(sa.Text))),
+    )
+    return [StoredException(*row) for row in connection.execute(query)]
+
+
 def count_open(connection: sa.Connection, realm: str) -> int:
     """Open exceptions of a company."""
     count: int = connection.execute(

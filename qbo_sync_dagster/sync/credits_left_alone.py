@@ -18,19 +18,25 @@ from qbo_sync_dagster.domain.credits import credit_record
 from qbo_sync_dagster.domain.credits_in import Dispute
 from qbo_sync_dagster.ledger import exceptions
 from qbo_sync_dagster.ledger.credit_links import CreditLink
+from qbo_sync_dagster.sync.left_unapplied import credit_left_beside
 
 
 @dataclass(frozen=True, slots=True)
 class LeftAlone:
-    """What staff dismissed: (record, version), and records whose doubt they settled that way."""
+    """What staff dismissed: (record, version), and records whose doubt they settled that way.
+
+    `beside` are applications, by transaction, that a payment left unapplied may be the same as.
+    """
 
     versions: Collection[tuple[str, str]]
     orphans: Collection[str]
+    beside: Collection[str]
 
     def covers(self, application: CreditApplication) -> bool:
         """Whether it is not to be sent."""
         record = credit_record(application.key)
-        return record in self.orphans or (record, application.key) in self.versions
+        is_judged = record in self.orphans or (record, application.key) in self.versions
+        return is_judged or application.transaction_id in self.beside
 
     def keeps(self, link: CreditLink) -> bool:
         """Whether what AlgaPSA took back is to stay in QuickBooks."""
@@ -48,4 +54,5 @@ def left_alone_by_staff(connection: sa.Connection, realm: str) -> LeftAlone:
     return LeftAlone(
         {(record, version) for _, record, version in dismissed},
         {record for kind, record, _ in dismissed if kind == ExceptionKind.ORPHAN},
+        credit_left_beside(connection, realm),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from qbo_sync_dagster.actions.cases import Choice
 from qbo_sync_dagster.actions.resolving import Resolution, resolve
 from qbo_sync_dagster.domain.catalogue import Action
+from qbo_sync_dagster.sandbox.algapsa import credit
+from qbo_sync_dagster.sandbox.algapsa.charges import Charge
 
 from .conftest import World
 
@@ -63,3 +65,34 @@ def test_a_payment_left_alone_is_told_again_once_the_other_one_changes(world: Wo
     world.cycle()
 
     assert world.titles() == [SETTLED]
+
+
+def test_credit_that_a_payment_left_unapplied_may_be_is_not_sent(world: World) -> None:
+    _credit_and_payment_left_alone(world)
+
+    for _ in range(2):
+        end = world.cycle()
+
+    assert (end.health.pending, world.titles(), payments(world)) == (0, [], ["30"])
+
+
+def test_credit_is_sent_once_the_payment_that_was_left_unapplied_is_gone(world: World) -> None:
+    paid = _credit_and_payment_left_alone(world)
+    world.cycle()
+
+    world.quickbooks.delete(world.company.realm, "Payment", paid)
+    world.cycle()
+
+    assert (world.titles(), payments(world)) == ([], ["0"])
+
+
+def _credit_and_payment_left_alone(world: World) -> str:
+    invoice = world.exported(10_000)
+    world.invoice(charges=(Charge("Goodwill", -3_000, service_id=world.service),))
+    world.cycle()
+    world.do(credit.apply_credit, invoice.invoice_id, 3_000)
+    paid = world.pay((invoice, "30.00"))
+    world.cycle()
+    assert world.titles() == [SAME]
+    dismiss(world, SAME)
+    return paid
