@@ -73,10 +73,12 @@ def decide_clients(engine: SyncEngine, company: str, choices: ClientChoices) -> 
     with engine.ledger.connect() as connection:
         found = connections.get(connection, company)
         linked = links.ids(connection, found.realm, "client")
+        skipped = _skipped(connection, found.realm)
     clients = engine.open_algapsa(found).clients()
     customers = _customers(engine, found.realm) if choices.link or choices.exact else []
-    wanted = _wanted(clients, customers, linked, choices)
     skip = [_client(clients, name) for name in choices.skip]
+    left_out = skipped | {client.client_id for client in skip}
+    wanted = _wanted(clients, customers, linked, left_out, choices)
     create = [_client(clients, name) for name in choices.create]
     done = _linked(engine, found, wanted)
     _skip(engine, found.realm, skip, choices.by)
@@ -95,6 +97,7 @@ def _wanted(
     clients: Sequence[Client],
     customers: Sequence[CustomerName],
     linked: Mapping[str, str],
+    left_out: Collection[str],
     choices: ClientChoices,
 ) -> dict[str, str]:
     """The customer of each client to link, by their ids."""
@@ -103,7 +106,7 @@ def _wanted(
         for client, customer in choices.link.items()
     }
     if choices.exact:
-        for each in match_clients(clients, customers, linked):
+        for each in match_clients(clients, customers, linked, left_out):
             if each.state is MatchState.EXACT:
                 named.setdefault(each.client_id, each.customer_id)
     return named

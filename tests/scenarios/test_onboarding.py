@@ -93,6 +93,14 @@ def test_a_skipped_client_is_asked_about_no_more_until_it_is_linked(fresh) -> No
     assert states(fresh)["Quarry Lane Dental"] == "linked"
 
 
+def test_a_skipped_client_is_not_linked_with_the_exact_ones_then_or_later(fresh) -> None:
+    first = decide(fresh, skip=["Quarry Lane Dental"], exact=True)
+    second = decide(fresh, exact=True)
+
+    assert (first.linked, second.linked) == (2, 0)
+    assert states(fresh)["Quarry Lane Dental"] == "skipped"
+
+
 def test_a_customer_is_created_once(fresh) -> None:
     made = client(fresh, "Harbour Works")
 

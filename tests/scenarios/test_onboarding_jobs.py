@@ -122,6 +122,25 @@ def test_clients_and_booked_invoices_are_shown_and_linked(world, dagster) -> Non
     assert dagster.show("product_mappings")["not_mapped"] == 0
 
 
+def test_onboarding_done_again_in_dagster_changes_nothing(world, dagster) -> None:
+    world.in_ledger("DELETE FROM links WHERE kind = 'client'")
+    world.history()
+    world.history(client=1)
+    everything = "SELECT kind, algapsa_id, quickbooks_id FROM links ORDER BY 1, 2"
+    for job in ("link_clients", "link_booked_invoices"):
+        assert dagster.job(job).success
+    before, objects = world.in_ledger(everything), world.stands()
+    told = world.in_ledger("SELECT count(*) FROM audit_log")
+
+    for job in ("link_clients", "link_booked_invoices"):
+        assert dagster.job(job).success
+
+    assert world.in_ledger(everything) == before
+    assert len(world.links()) == 2
+    assert world.in_ledger("SELECT count(*) FROM audit_log") == told
+    assert world.stands() == objects
+
+
 def test_a_file_for_a_company_that_is_not_connected_is_previewed_then_written(
     world, dagster, tmp_path
 ) -> None:
