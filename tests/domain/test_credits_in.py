@@ -129,3 +129,29 @@ def test_an_accepted_use_leaves_only_the_money() -> None:
     rest = without_accepted(mixed, {"note"})
 
     assert (rest.on_invoices, rest.from_notes) == ({"invoice": 7_000}, {})
+
+
+def test_less_on_the_invoice_than_was_applied_is_lost_though_its_memo_is_not_linked() -> None:
+    rest, lost = carried(
+        use(invoices={"invoice": 2_000}, notes={"other": 2_000}),
+        [CreditParts("", "invoice", 3_000)],
+    )
+
+    assert lost == (0,)
+    assert rest.on_invoices == {"invoice": 2_000}
+
+
+def test_less_from_the_note_than_was_applied_is_lost_though_money_settles_the_invoice() -> None:
+    rest, lost = carried(
+        use(invoices={"invoice": 3_000}, notes={"note": 1_000}),
+        [CreditParts("note", "invoice", 3_000)],
+    )
+
+    assert lost == (0,)
+    assert rest.from_notes == {"note": 1_000}
+
+
+def test_accepted_credit_settles_one_invoice_and_then_the_next() -> None:
+    left = without_accepted(use(invoices={"a": 1_000, "b": 2_000}, notes={"note": 1_500}), {"note"})
+
+    assert left.on_invoices == {"b": 1_500}

@@ -138,3 +138,11 @@ def test_credit_that_went_another_way_than_by_applications_is_told() -> None:
 
     assert told.amounts == {"credit": 2_000}
     assert list(vanished_credits([note], [APPLIED], set())) == []
+
+
+def test_credit_that_was_taken_back_does_not_count_as_used() -> None:
+    note = NoteCredit("note", "CM-7", 5_000, 0, "USD")
+
+    [told] = vanished_credits([note], [APPLIED, replace(APPLIED, is_reversed=True)], {"note"})
+
+    assert told.amounts == {"credit": 2_000}

@@ -176,10 +176,12 @@ def test_closed_books_hold_a_removal_until_they_are_open(applied) -> None:
     world, invoice, payment = applied
     world.quickbooks.set(world.company.realm, book_close_date=world.today.isoformat())
     take_back(world, invoice)
+    world.forget()
 
     world.cycle()
     world.cycle()
 
+    assert world.quickbooks.call_counts(world.company.realm)["delete"] == 0
     assert [each["Id"] for each in linking(world)] == [payment]
     assert world.titles() == [CLOSED]
     assert set(world.operations().values()) == {"held"}

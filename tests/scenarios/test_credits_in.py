@@ -231,3 +231,52 @@ def test_a_memo_linked_after_its_credit_came_in_as_money_is_looked_at_again(worl
     assert STILL_OPEN not in world.titles()
     assert world.rows(invoice) == [3_000, -3_000]
     assert world.state(invoice).credit_applied == 3_000
+
+
+def test_taken_back_in_algapsa_what_bookkeepers_applied_stands_open_again(world, note) -> None:
+    invoice = world.exported(10_000)
+    _, memo = note(3_000)
+    payment = apply_in_quickbooks(world, invoice, memo, "30.00")
+    apply_in_algapsa(world, invoice, 3_000)
+    world.receive()
+
+    world.do(credit.reverse_credit, invoice.invoice_id)
+    world.receive()
+    world.receive()
+
+    assert world.titles() == [STILL_OPEN]
+    assert world.links("credit_application") == {}
+    assert [each["Id"] for each in world.quickbooks.list(world.company.realm, "Payment")] == [
+        payment
+    ]
+    assert world.rows(invoice) == []
+
+    apply_in_algapsa(world, invoice, 3_000)
+    world.receive()
+    assert world.titles() == []
+
+
+def test_credit_from_before_the_sync_that_only_algapsa_takes_back_is_drift(bare_world) -> None:
+    world = bare_world
+    invoice = world.history()
+    charge = Charge("Refund", -5_000, service_id=world.service)
+    world.finalize(world.draft(charges=(charge,)))
+    apply_in_algapsa(world, invoice, 3_000)
+    customer = world.company.customers[world.clients[0]]
+    lines = [(world.company.item, Decimal(30))]
+    memo = world.quickbooks.credit_memo(world.company.realm, customer, lines)
+    payment = apply_in_quickbooks(world, invoice, str(memo["Id"]), "30.00")
+    world.connect(world.company)
+    world.link_everything()
+    world.link(("invoice", invoice.invoice_id, world.quickbooks_id(invoice)))
+    world.cycle()
+    assert list(world.links("credit_application").values()) == [payment]
+    assert world.titles() == []
+
+    world.do(credit.reverse_credit, invoice.invoice_id)
+    world.cycle()
+    world.cycle()
+
+    assert world.titles() == [DRIFT]
+    assert world.rows(invoice) == []
+    assert world.links("credit_application") != {}

@@ -132,8 +132,10 @@ def test_credit_that_is_free_again_is_sent_at_once_when_staff_retry(spent) -> No
     settled(world)
 
 
-def test_credit_that_is_free_again_is_sent_by_itself_within_the_hour(spent) -> None:
+@pytest.mark.parametrize("memo_moves", [True, False])
+def test_credit_that_is_free_again_is_sent_by_itself_within_the_hour(spent, memo_moves) -> None:
     world, invoice, payment = spent
+    world.quickbooks.set(world.company.realm, credit_memo_moves_when_applied=memo_moves)
     world.quickbooks.delete(world.company.realm, "Payment", payment)
 
     world.later(LOOKED_AT_AGAIN)
