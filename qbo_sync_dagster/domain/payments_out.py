@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from zoneinfo import ZoneInfo
 
 from qbo_sync_dagster.domain.eligibility import Standing
 from qbo_sync_dagster.domain.own_money import Receipt
@@ -50,14 +49,13 @@ class PushScope:
 
     go_live: date
     connected_at: datetime
-    time_zone: str
 
     def covers(self, receipt: Receipt) -> Verdict | None:
         """None if the receipt's date is ours to push."""
         if receipt.date >= self.go_live:
             return None
-        first = self.connected_at.astimezone(ZoneInfo(self.time_zone)).date()
-        is_late = receipt.created_at.date() >= first
+        # Instants and not days: east of UTC the day of connecting begins before it does in UTC.
+        is_late = receipt.created_at >= self.connected_at
         return Verdict.LATE if is_late else Verdict.BEFORE_GO_LIVE
 
 

@@ -147,7 +147,7 @@ def load_books(
             link.algapsa_id: link for link in payment_links.of_rows(connection, ctx.realm, row_ids)
         }
     company = ctx.connection
-    scope = PushScope(company.go_live_date, company.connected_at, company.time_zone)
+    scope = PushScope(company.go_live_date, company.connected_at)
     books = PaymentBooks(scope, choices, money, pushed)
     wanted = sorted(money if with_documents else books.needs_document())
     if not wanted:

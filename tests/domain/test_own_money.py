@@ -51,6 +51,18 @@ def test_a_reversal_never_takes_back_more_than_there_was() -> None:
     assert nets(row("a", 4_000), row("b", -9_000)) == {"a": 0}
 
 
+def test_a_name_counts_before_an_equal_amount() -> None:
+    rows = row("a", 4_000), row("b", 1_500)
+
+    assert nets(*rows, row("c", -1_500, reference="reversal:a")) == {"a": 2_500, "b": 1_500}
+
+
+def test_a_second_reversal_finds_only_what_the_first_one_left() -> None:
+    reversals = row("c", -4_000, reference="reversal:a"), row("d", -3_000, reference="reversal:a")
+
+    assert nets(row("a", 4_000), row("b", 3_000), *reversals) == {"a": 0, "b": 0}
+
+
 @pytest.mark.parametrize(
     ("status", "method", "expected"),
     [

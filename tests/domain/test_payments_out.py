@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from qbo_sync_dagster.domain.eligibility import Standing
 from qbo_sync_dagster.domain.own_money import Receipt
 from qbo_sync_dagster.domain.payments_out import (
+    OutgoingPayment,
     PaidDocument,
     PushScope,
     Verdict,
@@ -17,10 +18,11 @@ from qbo_sync_dagster.domain.payments_out import (
     line_for,
     outgoing_payment,
     reduced_line,
+    refunds_settled,
 )
 from qbo_sync_dagster.domain.sync_marker import markers_in, sync_marker
 
-SCOPE = PushScope(date(2026, 3, 1), datetime(2026, 3, 1, 20, tzinfo=UTC), "America/Los_Angeles")
+SCOPE = PushScope(date(2026, 3, 1), datetime(2026, 3, 1, 20, tzinfo=UTC))
 RECEIPT = Receipt(
     "row",
     "invoice",
@@ -74,6 +76,27 @@ def test_a_receipt_before_go_live_is_late_only_if_recorded_since_connecting() ->
     assert judge_receipt(long_ago, LINKED, SCOPE) is Verdict.BEFORE_GO_LIVE
 
 
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(-1, Verdict.BEFORE_GO_LIVE), (0, Verdict.LATE), (1, Verdict.LATE)]
+)
+def test_recorded_since_connecting_is_judged_to_the_second(seconds: int, expected: Verdict) -> None:
+    created_at = SCOPE.connected_at + timedelta(seconds=seconds)
+    early = replace(RECEIPT, date=date(2026, 2, 28), created_at=created_at)
+
+    assert judge_receipt(early, LINKED, SCOPE) is expected
+
+
+def test_a_receipt_of_the_go_live_day_itself_is_sent() -> None:
+    assert judge_receipt(replace(RECEIPT, date=SCOPE.go_live), LINKED, SCOPE) is Verdict.SEND
+
+
+def test_refunds_are_settled_once_both_sides_hold_the_same_with_what_is_on_its_way() -> None:
+    assert refunds_settled(7_500, 7_500, 0)
+    assert refunds_settled(7_500, 3_500, 4_000)
+    assert not refunds_settled(7_500, 7_500, 4_000)
+    assert not refunds_settled(7_500, 10_000, 0)
+
+
 def test_a_receipt_that_was_taken_back_is_never_sent() -> None:
     assert judge_receipt(replace(RECEIPT, taken_back=4_000), LINKED, SCOPE) is Verdict.TAKEN_BACK
 
@@ -104,16 +127,32 @@ def test_a_shrinking_payment_gives_up_its_unapplied_rest_first() -> None:
     assert reduced_line(4_000, 6_000, 3_000) == 3_000
 
 
-def test_the_payment_carries_its_marker_its_date_and_21_characters() -> None:
-    sent = outgoing_payment(
+def sent_as(receipt: Receipt = RECEIPT, day: date | None = None) -> OutgoingPayment:
+    return outgoing_payment(
         "9341",
-        RECEIPT,
+        receipt,
         LINKED,
         customer_id="7",
         line_minor=4_000,
         exchange_rate=None,
         deposit_account=None,
+        day=day,
     )
+
+
+def test_staffs_date_goes_before_the_receipts_own() -> None:
+    assert sent_as(day=date(2026, 4, 1)).date == date(2026, 4, 1)
+
+
+def test_a_note_too_long_for_quickbooks_keeps_its_marker() -> None:
+    sent = sent_as(replace(RECEIPT, reference="x" * 5_000))
+
+    assert len(sent.note) == 4_000
+    assert markers_in(sent.note) == (sync_marker("9341", "payment", "row"),)
+
+
+def test_the_payment_carries_its_marker_its_date_and_21_characters() -> None:
+    sent = sent_as()
 
     assert markers_in(sent.note) == (sync_marker("9341", "payment", "row"),)
     assert sent.reference == "a reference longer th"
