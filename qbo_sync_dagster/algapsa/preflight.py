@@ -35,8 +35,13 @@ _READABLE = """
     WHERE to_regclass('public.' || name) IS NOT NULL
         AND NOT has_table_privilege('public.' || name, 'SELECT')
 """
-_GRANTED = "SELECT has_table_privilege(:table, :privilege)"
-_COLUMN_GRANTED = "SELECT has_column_privilege(:table, :column, :privilege)"
+_GRANTED = """
+    SELECT CASE WHEN at_column = '' THEN has_table_privilege(at_table, privilege)
+        ELSE has_column_privilege(at_table, at_column, privilege) END
+    FROM unnest(CAST(:tables AS text[]), CAST(:columns AS text[]), CAST(:privileges AS text[]))
+        WITH ORDINALITY needed(at_table, at_column, privilege, place)
+    ORDER BY place
+"""
 _TENANT = """
     SELECT suspended_at IS NOT NULL AS is_suspended, now() AS now,
         COALESCE((
@@ -109,10 +114,14 @@ def _missing_columns(snapshot: Snapshot) -> Iterator[PreflightProblem]:
 
 def _missing_grants(snapshot: Snapshot) -> Iterator[PreflightProblem]:
     refused = [f"SELECT on {row[0]}" for row in snapshot.fetch(_READABLE, tables=list(READ_TABLES))]
-    for table, privilege, column in NEEDED_GRANTS:
-        statement = _COLUMN_GRANTED if column else _GRANTED
-        [[granted]] = snapshot.fetch(statement, table=table, privilege=privilege, column=column)
-        if not granted:
+    granted = snapshot.fetch(
+        _GRANTED,
+        tables=[table for table, _, _ in NEEDED_GRANTS],
+        columns=[column or "" for _, _, column in NEEDED_GRANTS],
+        privileges=[privilege for _, privilege, _ in NEEDED_GRANTS],
+    )
+    for (table, privilege, column), [is_granted] in zip(NEEDED_GRANTS, granted, strict=True):
+        if not is_granted:
             refused.append(f"{privilege} on {table}{f' ({column})' if column else ''}")
     if refused:
         yield PreflightProblem(

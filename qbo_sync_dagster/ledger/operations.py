@@ -288,6 +288,8 @@ def change(
     fingerprint: str | None = None,
 ) -> None:
     """Move open operations to a state, with why, in words and as a code."""
+    if not operation_ids:
+        return
     values = {
         "state": state,
         "reason": reason,
@@ -331,6 +333,8 @@ def of_records(
 
 def revive(connection: sa.Connection, operation_ids: Collection[int]) -> None:
     """Queue operations again whose cause was fixed: earlier refusals count no more."""
+    if not operation_ids:
+        return
     change(connection, operation_ids, "queued")
     connection.execute(
         sa.update(operations)
