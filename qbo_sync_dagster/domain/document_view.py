@@ -26,6 +26,7 @@ class Names:
     customers: Mapping[str, str] = field(default_factory=dict)
     items: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[str, str] = field(default_factory=dict)
+    invoices: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def differences(
         FieldDifference(name, before or "none", after or "none")
         for name, before, after in (
             ("number", agreed.number, shown.number),
-            ("customer", *_called(names, agreed.customer_id, shown.customer_id)),
+            ("customer", *called(names, agreed.customer_id, shown.customer_id)),
             ("currency", agreed.currency, shown.currency),
             ("date", agreed.date, shown.date),
             ("due date", agreed.due_date, shown.due_date),
@@ -125,7 +126,7 @@ def differences(
     return found + _line_differences(agreed.lines, shown.lines, names)
 
 
-def _called(names: Names, before: str, after: str) -> tuple[str, str]:
+def called(names: Names, before: str, after: str) -> tuple[str, str]:
     """Both customers by name; with their ids where two bear the same name."""
     told = names.customers.get(before, before), names.customers.get(after, after)
     if before != after and told[0] == told[1]:

@@ -53,7 +53,7 @@ def drift_exception(
     if is_gone:
         told = f"was {shown.state} in QuickBooks."
     else:
-        told = f"was changed in QuickBooks. {_words(named or found)}."
+        told = f"was changed in QuickBooks. {_sentence(_words(named or found))}"
     return ExceptionRecord(
         kind=ExceptionKind.DRIFT_GONE if is_gone else ExceptionKind.DRIFT_CHANGED,
         record=f"invoice:{invoice_id}",

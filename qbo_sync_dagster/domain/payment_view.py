@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from qbo_sync_dagster.domain.document_view import DELETED, LIVE, FieldDifference
+from qbo_sync_dagster.domain.document_view import (
+    DELETED,
+    LIVE,
+    NO_NAMES,
+    FieldDifference,
+    Names,
+    called,
+)
 from qbo_sync_dagster.domain.money import format_minor
 
 
@@ -48,9 +55,12 @@ class PaymentView:
 
 
 def payment_differences(
-    agreed: PaymentView, shown: PaymentView, refunded_minor: int = 0
+    agreed: PaymentView, shown: PaymentView, refunded_minor: int = 0, names: Names = NO_NAMES
 ) -> list[FieldDifference]:
-    """What people changed in QuickBooks; `refunded_minor` may be missing from total and line."""
+    """What people changed in QuickBooks; `refunded_minor` may be missing from total and line.
+
+    What differs is judged by ids; `names` only say it in words.
+    """
     if _is_reduced_by_refund(agreed, shown, refunded_minor):
         return []
     if agreed.state != shown.state:
@@ -58,7 +68,7 @@ def payment_differences(
     found = [
         FieldDifference(name, before or "none", after or "none")
         for name, before, after in (
-            ("customer", agreed.customer_id, shown.customer_id),
+            ("customer", *called(names, agreed.customer_id, shown.customer_id)),
             ("date", agreed.date, shown.date),
             ("currency", agreed.currency, shown.currency),
             ("total", format_minor(agreed.total_minor), format_minor(shown.total_minor)),
@@ -67,7 +77,7 @@ def payment_differences(
     ]
     return found + [
         FieldDifference(
-            f"on invoice {invoice}",
+            f"on invoice {names.invoices.get(invoice, invoice)}",
             format_minor(agreed.lines.get(invoice, 0)),
             format_minor(shown.lines.get(invoice, 0)),
         )

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import date
 
 from qbo_sync_dagster.domain.algapsa_payments import PaymentRecord
+from qbo_sync_dagster.domain.both_sides import in_words
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.document_view import FieldDifference
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
@@ -15,6 +16,7 @@ from qbo_sync_dagster.domain.payment_exceptions import payment_record
 from qbo_sync_dagster.domain.payment_view import PaymentView
 from qbo_sync_dagster.domain.payments_out import PaidDocument, Verdict
 
+_MOST_FIELDS_TOLD = 12
 _NOT_MAPPED = {
     Verdict.NO_INVOICE: (
         ExceptionKind.PUSH_INVOICE_NOT_MAPPED,
@@ -147,25 +149,29 @@ def changed_in_quickbooks(
     agreed: PaymentView,
     shown: PaymentView,
     found: Sequence[FieldDifference],
+    *,
+    number: str,
+    named: Sequence[FieldDifference],
     outcome: str = "",
 ) -> ExceptionRecord:
     """The exception of a payment that we pushed and somebody changed in QuickBooks.
 
-    `outcome` says why it could not be sent again when staff chose that.
+    `number` is its invoice's, `named` what was `found` with names in place of ids. `outcome` says
+    why it could not be sent again when staff chose that.
     """
-    fields = "; ".join(f"{item.field}: {item.agreed} -> {item.shown}" for item in found)
+    fields = in_words(named, _MOST_FIELDS_TOLD)
     return ExceptionRecord(
         kind=ExceptionKind.PAYMENT_DRIFT,
         record=payment_record(quickbooks_id),
         what_happened=(
-            f"Payment {quickbooks_id} of {format_minor(agreed.total_minor)}, which came from "
-            f"AlgaPSA, was changed in QuickBooks. {fields}. AlgaPSA keeps its payment as it is."
+            f"The payment of {format_minor(agreed.total_minor)} on invoice {number}, which came "
+            f"from AlgaPSA, was changed in QuickBooks. {fields[0].upper()}{fields[1:]}. AlgaPSA "
+            "keeps its payment as it is."
             + (f" It was not sent again: {outcome}" if outcome else "")
         ),
         references=(
             RecordReference("quickbooks", "Payment", quickbooks_id, f"Payment {quickbooks_id}"),
-            RecordReference("algapsa", "payment", row_id, "Payment in AlgaPSA"),
-            RecordReference("algapsa", "invoice", invoice_id, "Its invoice"),
+            *_references(row_id, invoice_id, number, "Payment"),
         ),
         amounts={"pushed": agreed.total_minor, "in QuickBooks": shown.total_minor},
         version="|".join(f"{item.field}={item.shown}" for item in found),

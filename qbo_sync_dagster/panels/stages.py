@@ -109,7 +109,8 @@ def _drift(result: DriftReport, reading: Reading) -> Panel:
     panel: Panel = {
         "summary": _sentence(
             [
-                (result.documents, "exported document", "changed in QuickBooks"),
+                (result.documents - result.payments, "exported document", "changed in QuickBooks"),
+                (result.payments, "exported payment", "changed in QuickBooks"),
                 (result.changed_in_algapsa, "exported document", "changed in AlgaPSA"),
             ],
             "No drift. Every exported document still is as it was sent.",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.both_sides import algapsa_view
+from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.document_changes import is_cancelled
 from qbo_sync_dagster.domain.document_kinds import BY_LINK_KIND
 from qbo_sync_dagster.domain.document_view import LIVE, DocumentView, FieldDifference, differences
@@ -33,7 +34,11 @@ from qbo_sync_dagster.sync.references import load_references
 
 # What is compared at once: its headers are all that memory holds.
 _PAGE = 1000
-_NOTHING_KNOWN = ChangedSides()
+_STATES = {
+    ExceptionKind.REOPENED_IN_ALGAPSA: "draft",
+    ExceptionKind.DELETED_IN_ALGAPSA: "deleted",
+    ExceptionKind.VOIDED_IN_ALGAPSA: "voided",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,16 @@ def _told(
             both,
         )
         if record:
-            yield Changed(link, record, _void(link, header), (both or _NOTHING_KNOWN).in_algapsa)
+            yield Changed(link, record, _void(link, header), _fields(record, both))
+
+
+def _fields(record: ExceptionRecord, both: ChangedSides | None) -> Sequence[FieldDifference]:
+    """What the report shows of it: its state, where it is not there to be compared."""
+    if record.kind in _STATES:
+        return [FieldDifference("state", LIVE, _STATES[record.kind])]
+    if both is None or not both.in_algapsa:
+        return [FieldDifference("other details", "as exported", "changed")]
+    return both.in_algapsa
 
 
 def _sides(ctx: CycleContext, edited: Sequence[links.Link]) -> dict[str, ChangedSides]:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from qbo_sync_dagster.domain.document_kinds import BY_LINK_KIND
 from qbo_sync_dagster.domain.document_view import Names
 from qbo_sync_dagster.ledger import inbox, links
+from qbo_sync_dagster.ledger.payment_links import PaymentLink
 from qbo_sync_dagster.sync.context import CycleContext
 
 
@@ -30,6 +31,28 @@ def names_shown(
         items=_linked(connection, ctx.realm, "service", services)
         | _named(detail.get("ItemRef") for detail in _details(payloads)),
         classes=_named(detail.get("ClassRef") for detail in _details(payloads)),
+    )
+
+
+def names_on_payments(
+    ctx: CycleContext, connection: sa.Connection, payments: Sequence[PaymentLink]
+) -> Names:
+    """What the customers and invoices of these pushed payments are called, by QuickBooks id."""
+    views = [view for link in payments for view in (link.snapshot, link.shown) if view]
+    shown = {invoice for view in views for invoice in view.get("lines", ())}
+    own = {link.invoice_id for link in payments if link.invoice_id}
+    linked = [
+        *links.by_quickbooks_id(connection, ctx.realm, "invoice", shown).values(),
+        *links.by_algapsa_id(connection, ctx.realm, "invoice", own).values(),
+    ]
+    clients = {client.client_id: client.name for client in ctx.algapsa.clients()}
+    return Names(
+        customers=_linked(connection, ctx.realm, "client", clients),
+        invoices={
+            link.quickbooks_id: str(number)
+            for link in linked
+            if (number := (link.snapshot or link.shown or {}).get("number"))
+        },
     )
 
 

@@ -81,9 +81,13 @@ class DriftLine:
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """Stage 3. Documents that no longer match what was agreed, field by field."""
+    """Stage 3. Documents that no longer match what was agreed, field by field.
+
+    `documents` counts the pushed payments among them, which `payments` counts alone.
+    """
 
     documents: int = 0
+    payments: int = 0
     lines: tuple[DriftLine, ...] = ()
     changed_in_algapsa: int = 0
 

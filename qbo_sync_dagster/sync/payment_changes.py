@@ -58,6 +58,7 @@ from qbo_sync_dagster.quickbooks.payment_bodies import (
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.invoice_room import InvoiceRoom
 from qbo_sync_dagster.sync.levels import Terms
+from qbo_sync_dagster.sync.names_shown import names_on_payments
 from qbo_sync_dagster.sync.payment_books import PaymentBooks, load_books, load_choices
 from qbo_sync_dagster.sync.payment_shown import payment_view
 from qbo_sync_dagster.sync.payments_out import CLOSED, TO_RECORD, TOO_LITTLE_OPEN
@@ -182,7 +183,7 @@ class PaymentChangeLevel:
 
     def _stopped(self, change: _Change, code: str, why: str) -> None:
         with self._ctx.ledger() as connection:
-            _stop(connection, self._ctx.realm, change, code, why, self._closing_date)
+            _stop(connection, self._ctx, change, code, why, self._closing_date)
 
     def _is_as_decided(self, change: _Change, payment: Payment, shown: PaymentView) -> bool:
         """Whether QuickBooks holds what was agreed on, or the very version that staff saw."""
@@ -262,9 +263,9 @@ class PaymentChangeLevel:
             operations.change(connection, ids, "queued", reason=str(error), more_attempts=1)
             return True
         if isinstance(error, ClosedPeriodError):
-            _stop(connection, self._ctx.realm, change, CLOSED, str(error), self._closing_date)
+            _stop(connection, self._ctx, change, CLOSED, str(error), self._closing_date)
         elif error.code == _DEPOSITED_FAULT:
-            _stop(connection, self._ctx.realm, change, TO_RECORD, _DEPOSITED, self._closing_date)
+            _stop(connection, self._ctx, change, TO_RECORD, _DEPOSITED, self._closing_date)
         else:
             if is_final:
                 sentence, tid = str(error), error.intuit_tid
@@ -396,7 +397,7 @@ def _allowance(books: PaymentBooks, receipt: Receipt, link: PaymentLink) -> int:
 
 def _stop(
     connection: sa.Connection,
-    realm: str,
+    ctx: CycleContext,
     change: _Change,
     code: str,
     why: str,
@@ -406,17 +407,18 @@ def _stop(
     if change.is_re_export:
         ids = [change.operation.operation_id]
         operations.change(connection, ids, "cancelled", reason=why, reason_code=code)
-        _tell_outcome(connection, realm, change, why)
+        _tell_outcome(connection, ctx, change, why)
         return
     if code == CLOSED:
         record = push_in_closed_period(change.receipt, change.document, closing_date)
     else:
         record = reversal_to_record(change.receipt, change.document, change.link.quickbooks_id, why)
-    _hold(connection, realm, change, record, code)
+    _hold(connection, ctx.realm, change, record, code)
 
 
-def _tell_outcome(connection: sa.Connection, realm: str, change: _Change, why: str) -> None:
+def _tell_outcome(connection: sa.Connection, ctx: CycleContext, change: _Change, why: str) -> None:
     link = change.link
+    names = names_on_payments(ctx, connection, [link])
     links.update(connection, link.link_id, drift={**(link.drift or {}), "outcome": why})
     shown = PaymentView.from_json(link.shown or {})
     record = changed_in_quickbooks(
@@ -426,9 +428,11 @@ def _tell_outcome(connection: sa.Connection, realm: str, change: _Change, why: s
         change.agreed,
         shown,
         payment_differences(change.agreed, shown, change.allowance),
-        why,
+        number=change.document.number,
+        named=payment_differences(change.agreed, shown, change.allowance, names),
+        outcome=why,
     )
-    exceptions.raise_all(connection, realm, [record])
+    exceptions.raise_all(connection, ctx.realm, [record])
 
 
 def _hold(

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import sqlalchemy as sa
 
 from qbo_sync_dagster.domain.both_sides import UNCHANGED
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
-from qbo_sync_dagster.domain.document_view import LIVE, FieldDifference
+from qbo_sync_dagster.domain.document_view import LIVE, NO_NAMES, FieldDifference, Names
 from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.domain.operation_kinds import PUSH_PAYMENT
@@ -36,6 +36,7 @@ from qbo_sync_dagster.quickbooks.objects import Payment, parse_payment
 from qbo_sync_dagster.sync.adoption import ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.doubt_payments import link_payment
+from qbo_sync_dagster.sync.names_shown import names_on_payments
 from qbo_sync_dagster.sync.outcome import DriftLine, DriftReport
 from qbo_sync_dagster.sync.payment_books import load_choices
 from qbo_sync_dagster.sync.payment_shown import payment_view
@@ -239,6 +240,7 @@ def with_payments(documents: DriftReport, payments: DriftReport) -> DriftReport:
     return replace(
         documents,
         documents=documents.documents + payments.documents,
+        payments=payments.payments,
         lines=documents.lines + payments.lines,
     )
 
@@ -251,22 +253,49 @@ def report_payment_drift(ctx: CycleContext) -> DriftReport:
     invoices = {link.invoice_id for link in moved if link.invoice_id}
     money = _own_money(ctx, invoices, recorded) if invoices else {}
     allowance = {key: each.refunded_minor for key, each in money.items()}
-    raised: list[ExceptionRecord] = []
-    lines: list[DriftLine] = []
+    judged: list[tuple[PaymentLink, Sequence[FieldDifference], int]] = []
     with ctx.ledger() as connection:
         for link in moved:
+            left = allowance.get(link.invoice_id or "", 0)
             found = _judge(link, allowance)
             if not found and (agreed := applied_since(_view(link.snapshot), _view(link.shown))):
                 links.update(connection, link.link_id, snapshot=agreed.as_json())
             drift = _drift(link, found)
             if drift != link.drift:
                 links.update(connection, link.link_id, drift=drift)
-            if found:
-                raised.append(_told(link, found, str((drift or {}).get("outcome", ""))))
-                lines += [_line(link, each) for each in found]
+            judged += [(link, found, left)] if found else []
+        names = NO_NAMES
+        if judged:
+            names = names_on_payments(ctx, connection, [link for link, _, _ in judged])
+        drifted = [_named(link, found, left, names) for link, found, left in judged]
+        raised = [_told(each) for each in drifted]
         exceptions.raise_all(connection, ctx.realm, raised)
         _resolve(connection, ctx.realm, raised)
-    return DriftReport(documents=len(raised), lines=tuple(lines))
+    lines = tuple(_line(each, item) for each in drifted for item in each.named)
+    return DriftReport(documents=len(raised), payments=len(raised), lines=lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Drifted:
+    """A pushed payment that people changed; `named` is what was `found`, `number` its invoice's."""
+
+    link: PaymentLink
+    found: Sequence[FieldDifference]
+    named: Sequence[FieldDifference]
+    number: str
+
+
+def _named(
+    link: PaymentLink, found: Sequence[FieldDifference], refunded_minor: int, names: Names
+) -> _Drifted:
+    agreed, shown = _view(link.snapshot), _view(link.shown)
+    named = payment_differences(agreed, shown, refunded_minor, names)
+    return _Drifted(link, found, named, _number(link, names))
+
+
+def _number(link: PaymentLink, names: Names) -> str:
+    known = (names.invoices[each] for each in _view(link.snapshot).lines if each in names.invoices)
+    return next(known, "unknown")
 
 
 def _judge(link: PaymentLink, allowance: dict[str, int]) -> list[FieldDifference]:
@@ -288,21 +317,30 @@ def _drift(link: PaymentLink, found: Sequence[FieldDifference]) -> dict[str, obj
     return {**same, "fields": fields}
 
 
-def _told(link: PaymentLink, found: Sequence[FieldDifference], outcome: str) -> ExceptionRecord:
+def _told(drifted: _Drifted) -> ExceptionRecord:
+    link = drifted.link
     return changed_in_quickbooks(
         link.algapsa_id,
         link.invoice_id or "",
         link.quickbooks_id,
         _view(link.snapshot),
         _view(link.shown),
-        found,
-        outcome,
+        drifted.found,
+        number=drifted.number,
+        named=drifted.named,
+        outcome=str((link.drift or {}).get("outcome", "")) if _is_told(drifted) else "",
     )
 
 
-def _line(link: PaymentLink, found: FieldDifference) -> DriftLine:
+def _is_told(drifted: _Drifted) -> bool:
+    """Whether what the link keeps is about what differs now."""
+    return "outcome" in (_drift(drifted.link, drifted.found) or {})
+
+
+def _line(drifted: _Drifted, found: FieldDifference) -> DriftLine:
+    link = drifted.link
     return DriftLine(
-        document=f"Payment {link.quickbooks_id}",
+        document=f"Payment {link.quickbooks_id} on invoice {drifted.number}",
         entity="Payment",
         quickbooks_id=link.quickbooks_id,
         field=found.field,

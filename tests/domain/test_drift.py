@@ -30,7 +30,7 @@ def test_a_changed_document_is_told_field_by_field(view: Make) -> None:
     assert record.kind is ExceptionKind.DRIFT_CHANGED
     assert record.title == "Exported invoice was changed in QuickBooks"
     assert record.what_happened == (
-        "Invoice INV-1 was changed in QuickBooks. date: 2026-03-02 -> 2026-03-05; "
+        "Invoice INV-1 was changed in QuickBooks. Date: 2026-03-02 -> 2026-03-05; "
         "total: 100.00 -> 108.25."
     )
     assert record.amounts == {"exported total": 10_000, "QuickBooks total": 10_825}

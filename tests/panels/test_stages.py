@@ -95,9 +95,12 @@ def test_drift_stands_field_by_field_with_links(shown: Shown) -> None:
         DriftLine("Payment 33", "Payment", "33", "total", "5.00", "unchanged", "4.00"),
     )
 
-    panel = shown(Stage.DRIFT_REPORT, DriftReport(2, lines))
+    panel = shown(Stage.DRIFT_REPORT, DriftReport(3, 1, lines))
 
-    assert panel["drift"] == 2
+    assert panel["summary"] == (
+        "2 exported documents changed in QuickBooks and 1 exported payment changed in QuickBooks."
+    )
+    assert panel["drift"] == 3
     assert panel["differences"] == Table(
         ("document", "field", "agreed on", "AlgaPSA now", "QuickBooks now"),
         (

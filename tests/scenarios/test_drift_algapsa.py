@@ -88,6 +88,20 @@ def test_a_change_of_words_only_is_told_as_that(world) -> None:
     assert "the PO number" in world.exception(CHANGED).what_happened
 
 
+def test_the_report_shows_what_is_a_draft_again_or_gone(world) -> None:
+    deleted, reopened = world.exported(), world.exported()
+    world.do(invoices.delete_invoice, deleted.invoice_id, by_sql=True)
+    world.do(invoices.reopen_invoice, reopened.invoice_id, today=world.today, by_sql=True)
+
+    results, _ = world.stages()
+
+    lines = results[Stage.DRIFT_REPORT].lines
+    assert [(line.document, line.field, line.in_algapsa, line.shown) for line in lines] == [
+        (f"Invoice {deleted.number}", "state", "deleted", "unchanged"),
+        (f"Invoice {reopened.number}", "state", "draft", "unchanged"),
+    ]
+
+
 def test_it_clears_itself_when_the_edit_is_undone(world) -> None:
     invoice = world.exported(10_000)
     [item] = world.do(edits.charge_ids, invoice.invoice_id)

@@ -51,7 +51,7 @@ def test_what_both_sides_agree_on_now_is_what_later_drift_is_held_against(world)
     world.cycle()
 
     assert world.titles() == [CHANGED_THERE]
-    assert "total: 120.00 -> 100.00" in world.exception(CHANGED_THERE).what_happened
+    assert "Total: 120.00 -> 100.00" in world.exception(CHANGED_THERE).what_happened
 
 
 def test_two_different_corrections_stay_two_exceptions(world) -> None:

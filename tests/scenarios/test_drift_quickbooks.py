@@ -37,7 +37,7 @@ def test_a_total_edited_in_quickbooks_is_told_field_by_field(world) -> None:
     told = world.exception(CHANGED)
     assert world.titles() == [CHANGED]
     assert told.what_happened == (
-        f"Invoice {invoice.number} was changed in QuickBooks. total: 100.00 -> 120.00; "
+        f"Invoice {invoice.number} was changed in QuickBooks. Total: 100.00 -> 120.00; "
         "line 1: quantity 1, item Managed endpoint, amount 100.00 -> "
         "quantity 1, item Managed endpoint, amount 120.00."
     )
@@ -62,9 +62,9 @@ def test_nothing_is_written_to_either_side_because_of_drift(world) -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"DocNumber": "X-77"}, "number: INV-000001 -> X-77"),
-        ({"DueDate": "2031-01-31"}, "due date: "),
-        ({"TxnDate": "2031-01-01", "DueDate": "2031-01-31"}, "date: "),
+        ({"DocNumber": "X-77"}, "Number: INV-000001 -> X-77"),
+        ({"DueDate": "2031-01-31"}, "Due date: "),
+        ({"TxnDate": "2031-01-01", "DueDate": "2031-01-31"}, "Date: "),
     ],
 )
 def test_number_and_dates_edited_in_quickbooks_are_drift(world, changes, told) -> None:
@@ -85,7 +85,7 @@ def test_another_customer_is_drift(world) -> None:
     world.cycle()
 
     told = world.exception(CHANGED)
-    assert "customer: Quarry Lane Dental -> Birch & Vale Law" in told.what_happened
+    assert "Customer: Quarry Lane Dental -> Birch & Vale Law" in told.what_happened
     # Two equal totals say nothing about what changed.
     assert told.amounts == {}
 

@@ -120,7 +120,7 @@ def test_another_field_edited_with_the_correction_is_still_drift(world, taxed_in
 
     assert world.titles() == [CHANGED]
     told = world.exception(CHANGED).what_happened
-    assert f"number: {taxed_invoice.number} -> X-1" in told
+    assert f"Number: {taxed_invoice.number} -> X-1" in told
     assert "total" not in told
 
 

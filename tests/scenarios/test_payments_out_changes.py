@@ -95,6 +95,25 @@ def test_a_payment_is_never_sent_again_onto_an_invoice_that_others_have_paid(wor
     assert DRIFT not in world.titles()
 
 
+def test_a_changed_payment_is_told_by_the_numbers_and_names_that_people_know(world) -> None:
+    invoice, row, payment = _push(world, 4_000)
+    other = world.exported(5_000)
+    world.repay(payment, (invoice, "10.00"), (other, "30.00"), total="40.00")
+    world.cycle()
+
+    told = world.exception(DRIFT)
+    assert told.what_happened == (
+        f"The payment of 40.00 on invoice {invoice.number}, which came from AlgaPSA, was changed "
+        f"in QuickBooks. On invoice {invoice.number}: 40.00 -> 10.00; on invoice {other.number}: "
+        "0.00 -> 30.00. AlgaPSA keeps its payment as it is."
+    )
+    assert [record["label"] for record in told.records] == [
+        f"Payment {payment}",
+        f"Payment on invoice {invoice.number}",
+        f"Invoice {invoice.number}",
+    ]
+
+
 def test_two_payments_sent_again_share_the_room_of_their_invoice(world) -> None:
     invoice = world.exported(10_000)
     world.record_in_algapsa(invoice, 5_000)
