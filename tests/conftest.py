@@ -7,6 +7,8 @@ the run that ends last stops it.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -15,6 +17,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler.loadgroup import LoadGroupScheduling
 
 from qbo_sync_dagster.sandbox import postgres
 from qbo_sync_dagster.sandbox.quickbooks.control import SandboxControl
@@ -28,8 +32,27 @@ settings.load_profile("any machine")
 
 FreshDatabase = Callable[..., str]
 
+# Rooms whose tests share services that take long to start: one worker runs all of a room.
+_SHARING = ("tests/dagster_daemon/", "tests/webserver/")
+
 _CHECKOUT = Path(__file__).resolve().parents[1]
 _FOLDER = Path(tempfile.gettempdir()) / f"qbo-sync-tests-{postgres.folder_key(_CHECKOUT)}" / "pg"
+
+
+class _RoomByRoom(LoadGroupScheduling):
+    """Tests as they come, but those of a sharing room all to one worker.
+
+    The mark `xdist_group` would say so, too, but pytest-xdist 3.8 loses it with pytest 9.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((room for room in _SHARING if nodeid.startswith(room)), nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGroupScheduling:
+    """How `-n` shares out the tests."""
+    return _RoomByRoom(config, log)
 
 
 def _users() -> Path:
@@ -63,7 +86,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> postgres.EmbeddedServer:
+def _guarded() -> Iterator[None]:
+    """A process that outlives this one if it is killed, and then stops the server."""
+    arguments = [str(_FOLDER), str(_users()), str(os.getpid())]
+    command = [sys.executable, str(Path(__file__).with_name("postgres_guard.py")), *arguments]
+    # A session of its own: what kills this process's group must not kill its guard.
+    guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    yield
+    # Nothing is left to guard: this process stops the server itself once it ends.
+    guard.kill()
+    guard.communicate()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(_guarded: None) -> postgres.EmbeddedServer:
     """The shared server; whoever comes first starts it and clears what a killed run left."""
     server = postgres.start(_FOLDER, postgres.FAST_AND_FORGETFUL)
     if server.started_here:

@@ -6,60 +6,41 @@ auto-sync off unless it says otherwise, so that the quarter hour does not interf
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import socket
-import subprocess
-import sys
-import sysconfig
-import threading
-import time
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, TypeVar
 
 import dagster as dg
-import httpx
 import pytest
 import sqlalchemy as sa
-import yaml
-from cryptography.fernet import Fernet
 
 from qbo_sync_dagster.actions.connecting import CompanyToConnect, connect_company
 from qbo_sync_dagster.actions.linking import import_links
 from qbo_sync_dagster.actions.sync_requests import request_sync_now
 from qbo_sync_dagster.ledger import connections, cycles, leases, migrate
 from qbo_sync_dagster.ledger.tables import cycles as cycle_table
-from qbo_sync_dagster.quickbooks.settings import QuickBooksSettings
 from qbo_sync_dagster.sandbox.algapsa import invoices, tenants
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge
-from qbo_sync_dagster.sandbox.algapsa.role import create_role
-from qbo_sync_dagster.sandbox.algapsa.schema import create_schema
 from qbo_sync_dagster.sandbox.postgres import EmbeddedServer
-from qbo_sync_dagster.sandbox.quickbooks.control import CLIENT_ID, CLIENT_SECRET, SandboxControl
+from qbo_sync_dagster.sandbox.quickbooks.control import SandboxControl
 from qbo_sync_dagster.sandbox.quickbooks.process import SandboxProcess
-from qbo_sync_dagster.sync.engine import EngineConfig, SyncEngine, open_engine
+from qbo_sync_dagster.sync.engine import SyncEngine, open_engine
+from tests.dagster_daemon.services import (
+    LAUNCH,
+    LOCATION,
+    daemon,
+    eventually,
+    graphql,
+    premises,
+    web_server,
+    write_settings,
+)
 
 T = TypeVar("T")
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 180.0
-LOCATION = "qbo_sync_dagster.definitions"
-_LAUNCH = """
-mutation Launch($params: ExecutionParams!) {
-  launchRun(executionParams: $params) {
-    __typename
-    ... on LaunchRunSuccess { run { runId } }
-    ... on InvalidSubsetError { message }
-    ... on PythonError { message }
-  }
-}
-"""
 _DRY_RUN = """
 mutation DryRun($selector: ScheduleSelector!) {
   scheduleDryRun(selectorData: $selector, timestamp: 1795356000) {
@@ -70,16 +51,6 @@ mutation DryRun($selector: ScheduleSelector!) {
   }
 }
 """
-
-
-def eventually(what: str, probe: Callable[[], T | None], seconds: float = PATIENCE) -> T:
-    """Ask until the answer is true; say what was awaited if it never is."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if answer := probe():
-            return answer
-        threading.Event().wait(0.2)
-    raise AssertionError(f"Waited {seconds:.0f} s in vain: {what}.")
 
 
 @dataclass
@@ -95,10 +66,7 @@ class Floor:
 
     def graphql(self, query: str, **variables: object) -> dict[str, Any]:
         """Ask the web server, as the page does."""
-        body = {"query": query, "variables": variables}
-        answer = httpx.post(f"{self.url}/graphql", json=body, timeout=60).json()
-        assert "errors" not in answer, answer["errors"]
-        return dict(answer["data"])
+        return graphql(self.url, query, **variables)
 
 
 @dataclass
@@ -189,7 +157,7 @@ class Company:
             "runConfigData": {},
             "executionMetadata": {"tags": listed},
         }
-        return dict(self.floor.graphql(_LAUNCH, params=params)["launchRun"])
+        return dict(self.floor.graphql(LAUNCH, params=params)["launchRun"])
 
     def dry_tick(self) -> dict[str, Any]:
         """What the schedule would do now, as the page's test button asks it."""
@@ -249,53 +217,25 @@ def floor(
 ) -> Iterator[Floor]:
     """Daemon and web server over databases of their own."""
     home = tmp_path_factory.mktemp("dagster_home")
-    names = {
-        kind: f"test_{os.getpid()}_{kind}_{uuid.uuid4().hex[:6]}"
-        for kind in ("floor_ledger", "floor_algapsa", "floor_dagster")
-    }
-    urls = {kind: postgres_server.create_database(name) for kind, name in names.items()}
-    create_schema(urls["floor_algapsa"], "community")
-    config = EngineConfig(
-        ledger_url=urls["floor_ledger"],
-        algapsa_url=create_role(urls["floor_algapsa"], "qbo_sync", "only for tests"),
-        secret_key=Fernet.generate_key().decode(),
-        quickbooks=QuickBooksSettings(
-            sandbox_process.api_base, sandbox_process.token_url, CLIENT_ID, CLIENT_SECRET
-        ),
-    )
-    environment = {
-        **os.environ,
-        "QBO_SYNC_DATABASE_URL": config.ledger_url,
-        "ALGAPSA_DATABASE_URL": config.algapsa_url,
-        "DAGSTER_DATABASE_URL": urls["floor_dagster"],
-        "DAGSTER_HOME": str(home),
-        "QBO_CLIENT_ID": CLIENT_ID,
-        "QBO_CLIENT_SECRET": CLIENT_SECRET,
-        "QBO_API_BASE_URL": sandbox_process.api_base,
-        "QBO_OAUTH_TOKEN_URL": sandbox_process.token_url,
-        "QBO_ENVIRONMENT": "sandbox",
-        "QBO_SYNC_SECRET_KEY": config.secret_key,
-    }
-    _write_settings(home)
+    write_settings(home, _look_often)
     with ExitStack() as stack:
-        engine = stack.enter_context(open_engine(config))
+        made = stack.enter_context(premises(postgres_server, sandbox_process, home, "floor"))
+        engine = stack.enter_context(open_engine(made.config))
         migrate.upgrade(engine.ledger)
-        port = _free_port()
-        workspace = ["-w", str(ROOT / "workspace.yaml")]
-        web = ["dagster-webserver", "-h", "127.0.0.1", "-p", str(port), *workspace]
-        stack.enter_context(_service(web, environment, home))
-        url = f"http://127.0.0.1:{port}"
-        eventually("the web server", lambda: _answers(url))
-        stack.enter_context(_service(["dagster-daemon", "run", *workspace], environment, home))
+        url = stack.enter_context(web_server(made.environment, home))
+        stack.enter_context(daemon(made.environment, home))
         stack.enter_context(pytest.MonkeyPatch.context()).setenv(
-            "DAGSTER_DATABASE_URL", urls["floor_dagster"]
+            "DAGSTER_DATABASE_URL", made.dagster_url
         )
         instance = stack.enter_context(dg.DagsterInstance.from_config(str(home)))
-        owner = sa.create_engine(urls["floor_algapsa"])
-        yield Floor(environment, url, instance, engine, owner, sandbox_process.control)
-        owner.dispose()
-    for name in names.values():
-        postgres_server.drop_database(name)
+        owner = sa.create_engine(made.owner_url)
+        stack.callback(owner.dispose)
+        yield Floor(made.environment, url, instance, engine, owner, sandbox_process.control)
+
+
+def _look_often(settings: dict[str, Any]) -> None:
+    """Look more often whether a run took too long."""
+    settings["run_monitoring"]["poll_interval_seconds"] = 2
 
 
 @pytest.fixture
@@ -334,46 +274,3 @@ def company(floor: Floor) -> Iterator[Company]:
     yield company
     company.answer_at_once()
     company.configure(auto_sync=False)
-
-
-def _write_settings(home: Path) -> None:
-    """Ours, but for looking more often whether a run took too long."""
-    settings = yaml.safe_load((ROOT / "dagster.yaml").read_text())
-    settings["run_monitoring"]["poll_interval_seconds"] = 2
-    (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _answers(url: str) -> bool:
-    with suppress(httpx.HTTPError):
-        return httpx.get(f"{url}/server_info", timeout=5).status_code == 200
-    return False
-
-
-@contextmanager
-def _service(command: list[str], environment: dict[str, str], home: Path) -> Iterator[None]:
-    """A service with all its children, which end with it."""
-    program = Path(sysconfig.get_path("scripts")) / command[0]
-    with (home / f"{command[0]}.log").open("wb") as log:
-        child = subprocess.Popen(
-            [sys.executable, str(program), *command[1:]],
-            env=environment,
-            cwd=home,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            yield
-        finally:
-            child.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(10)
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
-import pytest
 
 from qbo_sync_dagster.sync.outcome import Stage
 
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY_STAGE = {stage.value for stage in Stage}
-
-# One daemon serves them all: workers that shared them out would each start their own.
-pytestmark = pytest.mark.xdist_group("daemon")
 
 
 def test_a_worker_killed_after_it_sent_an_invoice_leaves_one_invoice_and_a_free_company(
