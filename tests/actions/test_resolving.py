@@ -8,7 +8,9 @@ from datetime import date
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from qbo_sync_dagster.actions import cases, dismissing
 from qbo_sync_dagster.actions.cases import Choice
 from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.actions.resolving import Resolution, resolve
@@ -472,3 +474,165 @@ def test_a_company_is_not_reconnected_by_a_form_that_would_store_its_token(desk:
     number = desk.raises(ExceptionKind.CONNECTION_FAILED, f"connection:{REALM}")
 
     assert "qbo-sync connections reconnect" in desk.refuses(Action.RECONNECT, number)
+
+
+def test_a_reason_has_an_end(desk: Desk) -> None:
+    number = desk.raises(ExceptionKind.PAYABLE_ONLINE)
+
+    assert "longer than 500" in desk.refuses(Action.DISMISS, number, reason="x" * 501)
+
+
+def test_whoever_gives_no_name_is_kept_as_somebody(desk: Desk) -> None:
+    number = desk.raises(ExceptionKind.PAYABLE_ONLINE)
+    choice = Choice(number, "  ", "as agreed")
+    resolve(desk.office.engine, Resolution(Action.DISMISS, choice))
+
+    assert desk.exception(number).closed_by == "somebody"
+
+
+def test_what_a_cycle_closes_at_that_moment_is_not_settled_a_second_time(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = desk.raises(ExceptionKind.PAYABLE_ONLINE)
+
+    def close_first(*_: object) -> bool:
+        return bool(desk.ledger(exceptions.close, number, "resolved", "sync", "gone"))
+
+    monkeypatch.setattr(dismissing, "_withdraw", close_first)
+
+    assert "closed at this moment" in desk.refuses(Action.DISMISS, number)
+    assert desk.exception(number).closed_by == "sync"
+    assert "dismiss" not in [row[0] for row in desk.office.audited()]
+
+
+def test_an_action_gives_way_to_a_cycle_that_holds_the_record(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases, "_LONGEST_WAIT_SECONDS", 1.0)
+    desk.queues("export_invoice", "errored")
+    number = desk.raises(ExceptionKind.EXPORT_FAILING)
+    with desk.office.engine.ledger.connect() as cycle:
+        cycle.execute(sa.text("SET LOCAL idle_in_transaction_session_timeout = '20s'"))
+        cycle.execute(sa.text("SELECT FROM operations FOR UPDATE"))
+
+        assert "A cycle works on this record" in desk.refuses(Action.RETRY, number)
+
+
+def test_a_total_that_moved_since_it_was_shown_is_not_accepted(desk: Desk) -> None:
+    new = links.NewLink(
+        *("invoice", INVOICE, "145", "exported"), snapshot=RAISED.as_json(), difference_minor=2_500
+    )
+    desk.ledger(links.add, REALM, [new])
+    number = desk.raises(ExceptionKind.TOTAL_DIFFERENCE, version="11000")
+
+    assert "changed again" in desk.refuses(Action.ACCEPT, number)
+    assert desk.link().accepted_minor == 0
+
+
+def test_a_loss_that_moved_since_it_was_shown_is_not_accepted(desk: Desk) -> None:
+    number = desk.drifts(shown=AGREED.gone(DELETED))
+    desk.ledger(links.update, desk.link().link_id, shown=RAISED.as_json())
+
+    assert "changed again" in desk.refuses(Action.ACCEPT, number)
+    desk.link("live")
+
+
+def test_accepted_drift_takes_the_total_difference_along(desk: Desk) -> None:
+    number = desk.drifts()
+    other = desk.raises(ExceptionKind.TOTAL_DIFFERENCE)
+    desk.act(Action.ACCEPT, number)
+
+    closed = desk.exception(other)
+    assert (closed.state, closed.closed_by) == ("resolved", "Avery")
+    assert closed.close_reason == f"accepted with exception {number}"
+
+
+def test_an_export_in_closed_books_is_not_accepted(desk: Desk) -> None:
+    desk.drifts()
+    desk.queues("export_invoice", "held", reason_code="closed period")
+    number = desk.raises(ExceptionKind.CLOSED_PERIOD)
+
+    assert "Only what is to be voided" in desk.refuses(Action.ACCEPT, number)
+    desk.link("live")
+
+
+@pytest.mark.parametrize(
+    ("kind", "action"),
+    [
+        (ExceptionKind.DRIFT_CHANGED, Action.ACCEPT),
+        (ExceptionKind.DRIFT_CHANGED, Action.RE_EXPORT),
+        (ExceptionKind.DELETED_IN_ALGAPSA, Action.VOID),
+    ],
+)
+def test_what_is_no_longer_linked_is_refused_in_a_sentence(
+    desk: Desk, kind: ExceptionKind, action: Action
+) -> None:
+    assert "no longer linked" in desk.refuses(action, desk.raises(kind))
+
+
+@pytest.mark.parametrize("action", [Action.RE_EXPORT, Action.VOID])
+def test_nothing_is_filed_for_a_document_that_is_being_sent(desk: Desk, action: Action) -> None:
+    desk.drifts()
+    desk.queues("update_document", "posting")
+    number = desk.raises(ExceptionKind.CHANGED_IN_ALGAPSA)
+
+    assert "being sent" in desk.refuses(action, number)
+    assert desk.operation("void_document") is None
+
+
+def test_only_what_is_an_orphan_is_adopted_or_sent_again(desk: Desk) -> None:
+    desk.queues("export_invoice", "held", reason_code="closed period")
+    number = desk.raises(ExceptionKind.ORPHAN)
+
+    assert "settled by now" in desk.refuses(Action.SEND_AGAIN, number)
+    assert "settled by now" in desk.refuses(Action.ADOPT, number, target="145")
+
+
+def test_what_is_being_sent_is_not_re_dated(desk: Desk) -> None:
+    desk.queues("export_invoice", "posting")
+    desk.ledger(connections.update, REALM, preferences={"closing_date": "2026-10-31"})
+    number = desk.raises(ExceptionKind.CLOSED_PERIOD)
+
+    assert "Only what is to be created" in desk.refuses(Action.RE_DATE, number)
+
+
+def test_books_that_show_no_closing_date_are_not_gone_round(desk: Desk) -> None:
+    desk.queues("export_invoice", "held", reason_code="closed period")
+    number = desk.raises(ExceptionKind.CLOSED_PERIOD)
+
+    assert "Retry instead" in desk.refuses(Action.RE_DATE, number)
+
+
+def test_re_dating_keeps_what_else_was_decided_about_the_operation(desk: Desk) -> None:
+    made = desk.queues("export_invoice", "held", reason_code="closed period")
+    desk.ledger(operations.redetail, made, {"by": "Avery"})
+    desk.ledger(connections.update, REALM, preferences={"closing_date": "2026-10-31"})
+    desk.act(Action.RE_DATE, desk.raises(ExceptionKind.CLOSED_PERIOD))
+
+    operation = desk.operation("export_invoice")
+    assert operation is not None
+    assert operation.detail == {"by": "Avery", "date": "2026-11-01"}
+
+
+@pytest.mark.parametrize(
+    ("failed_by", "waits_for"), [("duplicate number", "duplicate number"), ("6000", "retried")]
+)
+def test_a_retry_says_why_it_waits_until_it_succeeds(
+    desk: Desk, failed_by: str, waits_for: str
+) -> None:
+    desk.queues("export_invoice", "errored", reason_code=failed_by)
+    desk.act(Action.RETRY, desk.raises(ExceptionKind.EXPORT_FAILING))
+
+    operation = desk.operation("export_invoice")
+    assert operation is not None
+    assert operation.reason_code == waits_for
+
+
+def test_what_is_dated_before_go_live_is_exported_by_name_and_reason(desk: Desk) -> None:
+    number = desk.raises(ExceptionKind.BEFORE_GO_LIVE)
+    desk.act(Action.EXPORT, number)
+
+    [decision] = desk.ledger(decisions.of_kind, REALM, "export_early")
+    assert (decision.record, decision.decided_by, decision.reason) == (RECORD, "Avery", "as agreed")
+    assert desk.exception(number).state == "resolved"
+    assert desk.asked_for_a_cycle()

@@ -249,3 +249,59 @@ def test_a_text_of_any_length_can_be_told(ledger: Ledger) -> None:
     raise_(ledger, record(what_happened="x" * 100_000))
 
     assert len(open_ones(ledger)[0].what_happened) == 4000
+
+
+def close(ledger: Ledger, number: int, state: str = "resolved") -> bool:
+    with ledger.begin() as connection:
+        return exceptions.close(connection, number, state, "Avery", "It was paid.")
+
+
+def test_open_ones_come_first_and_of_both_the_newest(ledger: Ledger) -> None:
+    raise_(ledger, record("invoice:1"), record("invoice:2"))
+    raise_(ledger, record("invoice:3"), record("invoice:4"))
+    for name in ("invoice:2", "invoice:4"):
+        [number] = [each.number for each in open_ones(ledger) if each.record == name]
+        close(ledger, number)
+
+    with ledger.begin() as connection:
+        listed = exceptions.listed(connection, ledger.realm, include_closed=True)
+    assert [each.record for each in listed] == [f"invoice:{n}" for n in (3, 1, 4, 2)]
+
+
+def test_what_is_closed_keeps_who_closed_it_first(ledger: Ledger) -> None:
+    raise_(ledger, record())
+    [told] = open_ones(ledger)
+    with ledger.begin() as connection:
+        exceptions.resolve(connection, ledger.realm, [FAILING], ["invoice:1"], "It went out.")
+
+    assert not close(ledger, told.number, "dismissed")
+    with ledger.begin() as connection:
+        kept = exceptions.get(connection, told.number)
+    assert kept is not None
+    assert (kept.state, kept.closed_by, kept.close_reason) == ("resolved", "sync", "It went out.")
+
+
+def test_what_was_closed_last_is_shown_first_and_for_its_own_company(ledger: Ledger) -> None:
+    ledger.connect(OTHER)
+    raise_(ledger, record("invoice:9"), realm=OTHER)
+    raise_(ledger, record("invoice:1"), record("invoice:2"), record("invoice:3"))
+    for told in (*open_ones(ledger, OTHER), *open_ones(ledger)):
+        if told.record != "invoice:3":
+            close(ledger, told.number)
+
+    with ledger.begin() as connection:
+        shown = exceptions.recently_closed(connection, ledger.realm, 5)
+        newest = exceptions.recently_closed(connection, ledger.realm, 1)
+    # Closed in the order of the list, newest first: the older one was closed last.
+    assert [each.record for each in shown] == ["invoice:1", "invoice:2"]
+    assert newest == shown[:1]
+
+
+def test_the_open_ones_of_a_kind_leave_out_closed_and_other_kinds(ledger: Ledger) -> None:
+    raise_(ledger, record("invoice:1"), record("invoice:2"), record(kind=TAKEN))
+    [number] = [each.number for each in open_ones(ledger) if each.record == "invoice:2"]
+    close(ledger, number)
+
+    with ledger.begin() as connection:
+        found = exceptions.open_ones(connection, ledger.realm, FAILING)
+    assert [(each.kind, each.record) for each in found] == [(FAILING, "invoice:1")]
