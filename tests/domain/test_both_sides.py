@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 from qbo_sync_dagster.domain.both_sides import (
@@ -55,6 +57,28 @@ def test_every_field_that_algapsa_changed_is_found(
         "tax": "5.00",
         "line 1": "quantity 1.5, item 12, amount 60.00",
         "added line 2": "quantity 1, item 12, amount 50.00",
+    }
+
+
+def test_client_dates_and_class_are_those_that_would_be_sent_today(
+    document: Make, client: Make, header: Make, view: Make
+) -> None:
+    changed = document(
+        header=header(
+            client_id="client-2", invoice_date=date(2026, 3, 5), due_date=date(2026, 4, 9)
+        )
+    )
+    references = replace(REFERENCES, customers={"client-2": "59"}, default_class="7")
+    wanted = prepare_export(changed, client(client_id="client-2"), references)
+    assert isinstance(wanted, ExportDocument)
+
+    found = differences(view(), algapsa_view(wanted, view()))
+
+    assert {each.field: each.shown for each in found} == {
+        "customer": "59",
+        "date": "2026-03-05",
+        "due date": "2026-04-09",
+        "line 1": "quantity 1, item 12, amount 100.00, class 7",
     }
 
 
