@@ -32,8 +32,10 @@ def held(world: World) -> tuple[World, Books, Any]:
     world.cycle()
     applied = apply(world, invoice)
     world.quickbooks.set(world.company.realm, book_close_date=world.today.isoformat())
+    world.forget()
     world.cycle()
     assert world.titles() == [CLOSED]
+    assert world.quickbooks.call_counts(world.company.realm)["create"] == 0
     return world, invoice, applied
 
 
