@@ -7,7 +7,13 @@ from datetime import UTC, date, datetime
 import pytest
 import sqlalchemy as sa
 
-from qbo_sync_dagster.actions.connecting import CompanyToConnect, Connected, connect_company
+from qbo_sync_dagster.actions.connecting import (
+    CompanyToConnect,
+    CompanyToPrepare,
+    Connected,
+    connect_company,
+    prepare_company,
+)
 from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
@@ -138,3 +144,43 @@ def test_a_token_never_shows_in_the_repr_of_what_is_asked(office: Office) -> Non
     wanted = CompanyToConnect(office.msp.tenant, REALM, "Name", "UTC", "AB11-secret")
 
     assert "AB11" not in repr(wanted)
+
+
+def prepared(office: Office, **fields: object) -> CompanyToPrepare:
+    described: dict[str, object] = {
+        "tenant": office.connect("9341453000000009").tenant,
+        "realm": REALM,
+        "company_name": "Juniper Row",
+        "time_zone": "UTC",
+        "go_live_date": DATE,
+    }
+    return CompanyToPrepare(**(described | fields))  # type: ignore[arg-type]
+
+
+def test_a_prepared_company_has_no_tokens_and_is_connected_later_with_what_was_entered(
+    office: Office,
+) -> None:
+    wanted = prepared(office)
+
+    company = prepare_company(office.engine.ledger, wanted)
+    with pytest.raises(LedgerError):
+        stored_token(office)
+    connected = office.connect(REALM, tenant=wanted.tenant)
+
+    assert (company.state, company.go_live_date) == ("disconnected", DATE)
+    assert (connected.state, connected.go_live_date) == ("connected", DATE)
+    assert (connected.company, connected.company_name) == (company.company, "Juniper Row")
+
+
+def test_a_company_that_is_there_is_not_prepared_again(office: Office) -> None:
+    with pytest.raises(LedgerError, match="is connected already"):
+        prepare_company(office.engine.ledger, prepared(office, realm="9341453000000009"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("realm", "not an id"), ("time_zone", "Mars/Base"), ("company_name", " "), ("tenant", "x")],
+)
+def test_what_does_not_hold_is_not_prepared(office: Office, field: str, value: str) -> None:
+    with pytest.raises(ActionRefusedError):
+        prepare_company(office.engine.ledger, prepared(office, **{field: value}))

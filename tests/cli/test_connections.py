@@ -111,3 +111,20 @@ def test_a_go_live_date_is_a_date(shell: Shell) -> None:
     )
 
     assert told == "--go-live '1/2/26' is not a date. Write it as year-month-day: 2026-01-31.\n"
+
+
+def test_a_company_is_prepared_and_connecting_another_one_says_for_whom_documents_wait(
+    shell: Shell,
+) -> None:
+    entered = shell.ok(
+        *("connections", "prepare", "--tenant", shell.msp.tenant, "--realm", "9341453000000077"),
+        *("--name", "Juniper Row", "--time-zone", "UTC", "--go-live", "2026-02-01"),
+    )
+
+    told = shell.run(
+        "connections", "add", "--tenant", shell.msp.tenant, *ADD, QBO_REFRESH_TOKEN="R1"
+    )
+
+    assert "batches csv juniper-row-1453000000077 FILE" in entered
+    assert "New documents wait for Juniper Row" in told.stderr
+    assert "make-default slate-bay-1453000000001" in told.stderr

@@ -57,6 +57,12 @@ def test_a_text_that_a_spreadsheet_would_run_is_made_harmless() -> None:
     assert row["ItemDescription"] == " =HYPERLINK(1) x"
 
 
+def test_a_charge_without_a_service_is_written_under_quickbooks_own_item() -> None:
+    [row] = rows(replace(CHARGE, service_id=None, service_name=None))
+
+    assert row["*Item(Product/Service)"] == "Services"
+
+
 def test_a_complete_invoice_has_no_problems_whatever_is_linked() -> None:
     assert csv_problems(DOCUMENT, CLIENT) == ()
 

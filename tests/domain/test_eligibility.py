@@ -65,6 +65,18 @@ def test_a_credit_note_is_exported_like_an_invoice(header: Make) -> None:
     assert standing(note, scope()) is Standing.TO_EXPORT
 
 
+def test_what_a_file_took_to_quickbooks_is_not_exported_and_told_with_its_cure(
+    header: Make,
+) -> None:
+    taken = scope(booked_by_csv={"inv-1"}, chosen={"inv-1"})
+
+    [told] = exceptions_of([header()], taken)
+
+    assert standing(header(), taken) is Standing.BOOKED_BY_CSV
+    assert told.kind is ExceptionKind.ALREADY_IN_QUICKBOOKS
+    assert "onboard --step history" in told.what_happened
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"is_prepayment": True}, {"invoice_type": "prepayment"}, {"status": "prepayment"}],
