@@ -78,6 +78,14 @@ def beside_left_unapplied(receipt: Receipt, document: PaidDocument) -> Exception
     return _about(ExceptionKind.SAME_PAYMENT, receipt, document, why)
 
 
+def invoice_left_alone(
+    receipt: Receipt, document: PaidDocument, verdict: Verdict
+) -> ExceptionRecord:
+    """The exception of a receipt on an invoice that staff left as it is, though it holds it."""
+    why = f"It waits: {verdict.value}, and staff left that as it is. It was not sent."
+    return _about(ExceptionKind.PUSH_FAILING, receipt, document, why)
+
+
 def push_refused(
     receipt: Receipt, document: PaidDocument, sentence: str, intuit_tid: str | None
 ) -> ExceptionRecord:

@@ -17,10 +17,17 @@ from qbo_sync_dagster.domain.operation_kinds import CHANGE_PAYMENT, PUSH_PAYMENT
 from qbo_sync_dagster.domain.own_money import OwnMoney, Receipt
 from qbo_sync_dagster.domain.payment_exceptions import payment_record
 from qbo_sync_dagster.domain.payment_view import PaymentView
-from qbo_sync_dagster.domain.payments_out import HOLDS, NOT_MAPPED, Verdict, refunds_settled
+from qbo_sync_dagster.domain.payments_out import (
+    HOLDS,
+    NOT_MAPPED,
+    OF_THE_DOCUMENT,
+    Verdict,
+    refunds_settled,
+)
 from qbo_sync_dagster.domain.payments_out_exceptions import (
     PUSH_KINDS,
     beside_left_unapplied,
+    invoice_left_alone,
     label,
     matched_changed_in_algapsa,
     not_pushed,
@@ -118,6 +125,7 @@ class _Planner:
         with ctx.reading() as connection:
             self.choices = load_choices(connection, ctx.realm)
             self._left_unapplied = left_unapplied(connection, ctx.realm)
+            self._told = {each.record for each in exceptions.listed(connection, ctx.realm)}
             self._open = {
                 (operation.kind, operation.record_id): operation
                 for kind in (PUSH_PAYMENT, CHANGE_PAYMENT)
@@ -157,6 +165,8 @@ class _Planner:
             self._raised.append(not_pushed(receipt, document, verdict))
         if verdict is Verdict.SAME_MONEY and document.waiting & self._left_unapplied:
             self._raised.append(beside_left_unapplied(receipt, document))
+        if verdict in OF_THE_DOCUMENT and f"invoice:{receipt.invoice_id}" not in self._told:
+            self._raised.append(invoice_left_alone(receipt, document, verdict))
         if verdict not in _PUSHABLE:
             return
         key = (PUSH_PAYMENT, receipt.row_id)

@@ -11,6 +11,8 @@ from qbo_sync_dagster.sandbox.algapsa.charges import Charge
 from .conftest import World
 
 SETTLED = "QuickBooks payment targets an already-settled invoice"
+GONE = "Exported invoice was voided or deleted in QuickBooks"
+PUSH = "Payment push keeps failing in accounting"
 SAME = "Same payment on both sides?"
 
 
@@ -96,3 +98,19 @@ def _credit_and_payment_left_alone(world: World) -> str:
     assert world.titles() == [SAME]
     dismiss(world, SAME)
     return paid
+
+
+def test_a_payment_on_an_invoice_that_staff_leave_voided_is_told_of_itself(world: World) -> None:
+    invoice = world.exported(10_000)
+    world.quickbooks.void(world.company.realm, "Invoice", world.quickbooks_id(invoice))
+    world.cycle()
+    world.record_in_algapsa(invoice, 10_000)
+    world.cycle()
+    assert world.titles() == [GONE]
+
+    dismiss(world, GONE)
+    world.cycle()
+
+    assert world.titles() == [PUSH]
+    dismiss(world, PUSH)
+    assert (world.cycle().health.pending, world.titles(), payments(world)) == (0, [], [])
