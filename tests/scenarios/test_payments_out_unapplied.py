@@ -189,3 +189,17 @@ def test_applied_and_taken_off_again_is_drift(world, half_applied) -> None:
     world.cycle()
 
     assert world.titles() == [DRIFT]
+
+
+def test_payments_that_exceed_their_invoice_together_never_both_go(world) -> None:
+    invoice = world.exported(10_000)
+    for _ in range(2):
+        world.record_in_algapsa(invoice, 6_000)
+
+    world.cycle()
+    world.cycle()
+
+    assert ours(world)["UnappliedAmt"] == 0
+    assert balance(world, invoice) == 40
+    assert world.titles() == ["Same payment on both sides?"]
+    assert list(world.operations().values()) == ["held"]
