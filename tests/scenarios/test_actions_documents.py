@@ -287,7 +287,7 @@ def test_a_re_dated_invoice_whose_link_was_lost_is_taken_back_without_drift_of_i
     assert world.links() == {invoice.invoice_id: identity}
     assert len(world.quickbooks.list(world.company.realm, "Invoice")) == 1
     assert world.titles() == ([CHANGED] if number else [])
-    assert all("date" not in each.what_happened for each in world.open())
+    assert all("date" not in each.what_happened.casefold() for each in world.open())
 
 
 def test_what_is_sent_of_a_re_dated_invoice_later_keeps_its_day(world: World) -> None:
@@ -296,7 +296,7 @@ def test_what_is_sent_of_a_re_dated_invoice_later_keeps_its_day(world: World) ->
     [item] = world.do(edits.charge_ids, invoice.invoice_id)
     world.do(edits.reprice_charge, invoice.invoice_id, item, 12_000)
     world.cycle()
-    assert "date" not in world.exception(IN_ALGAPSA).what_happened
+    assert "date" not in world.exception(IN_ALGAPSA).what_happened.casefold()
     settle(world, IN_ALGAPSA, Action.RE_EXPORT)
     world.cycle()
 
