@@ -96,6 +96,14 @@ def test_a_preview_lists_every_problem_and_does_nothing(world) -> None:
     assert world.operations() == {}
 
 
+def test_a_batch_asks_for_the_cycle_that_sends_it(world) -> None:
+    run_batch(world.engine, world.company.realm, numbered(world.invoice()), BY)
+
+    assert world.in_ledger("SELECT realm, requested_by FROM sync_requests") == [
+        (world.company.realm, BY)
+    ]
+
+
 def test_a_batch_run_twice_exports_once(world) -> None:
     invoice = world.invoice()
 
@@ -254,6 +262,10 @@ def test_a_file_that_was_never_imported_is_withdrawn_and_its_invoices_are_sent(w
     assert count == 1
     assert len(world.in_quickbooks(invoice)) == 1
     assert world.open() == []
+    [[kept]] = world.in_ledger(
+        "SELECT before->>'invoice_ids' FROM audit_log WHERE effect = 'batch withdrawn'"
+    )
+    assert invoice.invoice_id in kept
 
 
 def test_what_was_sent_to_quickbooks_can_not_be_withdrawn(world) -> None:
