@@ -218,9 +218,10 @@ class _Sides:
         roots: dict[str, str] = {}
         nets: dict[tuple[str, str], int] = defaultdict(int)
         ours = set(self._invoices.values())
+        lost = {link.algapsa_id for link in self._links if link.state == "accepted"}
         for row in self._rows:
             if row.key is not None:
-                if row.key["realm"] == self._realm:
+                if row.key["realm"] == self._realm and row.invoice_id not in lost:
                     nets[row.key["payment"], row.invoice_id] += row.amount
                 continue
             if row.invoice_id not in ours:
