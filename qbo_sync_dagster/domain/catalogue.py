@@ -154,12 +154,13 @@ CATALOGUE: dict[ExceptionKind, CatalogueEntry] = {
         "keeps it. Until then it waits and nothing is sent.",
         (Action.RE_DATE, Action.ACCEPT, Action.RETRY, Action.DISMISS),
     ),
+    # Its payments wait under it, so it cannot be put aside undecided.
     ExceptionKind.TOTAL_DIFFERENCE: CatalogueEntry(
         "Invoice total differs in QuickBooks",
         "QuickBooks computed another total than AlgaPSA, usually by its own sales tax or by "
         "rounding. Correct the invoice in QuickBooks, or accept the difference; the setting "
         "`accepted-cents` accepts a few cents by itself.",
-        (Action.ACCEPT, Action.DISMISS),
+        (Action.ACCEPT,),
     ),
     ExceptionKind.ORPHAN: CatalogueEntry(
         "Sent to QuickBooks, but its arrival can't be confirmed",
