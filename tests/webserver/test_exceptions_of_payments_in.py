@@ -11,6 +11,7 @@ from tests.scenarios.conftest import Books, World
 from tests.webserver.page import REASON, Page
 
 UNKNOWN = "QuickBooks payment references an unknown invoice"
+SAME = "Same payment on both sides?"
 SETTLED = "QuickBooks payment targets an already-settled invoice"
 
 
@@ -202,6 +203,7 @@ def test_a_dismissed_overpayment_is_left_unapplied(page: Page) -> None:
     page.cycle()
     page.cycle()
 
-    assert page.titles() == []
+    # AlgaPSA's own payment, which QuickBooks has no room for, is told by itself.
+    assert page.titles() == [SAME]
     assert (world.rows(invoice), _received(world)) == ([10_000], [100])
     assert page.closed(SETTLED).how == f"dismissed: {REASON}"
