@@ -96,7 +96,7 @@ def test_a_payment_is_never_sent_again_onto_an_invoice_that_others_have_paid(wor
 
 
 def test_a_changed_payment_is_told_by_the_numbers_and_names_that_people_know(world) -> None:
-    invoice, row, payment = _push(world, 4_000)
+    invoice, _, payment = _push(world, 4_000)
     other = world.exported(5_000)
     world.repay(payment, (invoice, "10.00"), (other, "30.00"), total="40.00")
     world.cycle()
