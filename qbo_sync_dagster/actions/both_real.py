@@ -15,6 +15,7 @@ from qbo_sync_dagster.domain.operation_kinds import PUSH_PAYMENT
 from qbo_sync_dagster.domain.own_money import own_money
 from qbo_sync_dagster.domain.payment_exceptions import payment_record
 from qbo_sync_dagster.ledger import connections, decisions, operations, payment_links
+from qbo_sync_dagster.sync.adoption import ORPHAN
 from qbo_sync_dagster.sync.engine import SyncEngine
 
 _ANY_PAYMENT = "payment:any"
@@ -55,7 +56,12 @@ def _both_real(engine: SyncEngine, connection: sa.Connection, case: Case, target
                 )
         held = {PUSH_PAYMENT: row.removeprefix("payment:")}
         filed = operations.of_records(connection, case.realm, held, lock=True)
-        waiting = [each.operation_id for each in filed if each.state == "held"]
+        # A push in doubt is not told apart by this: staff first say whether it arrived.
+        waiting = [
+            each.operation_id
+            for each in filed
+            if each.state == "held" and each.reason_code != ORPHAN
+        ]
         operations.revive(connection, waiting)
     settle(connection, case, how="both are real")
     return (

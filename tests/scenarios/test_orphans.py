@@ -23,6 +23,7 @@ from tests.scenarios.credit_steps import (
 )
 
 ORPHAN = "Sent to QuickBooks, but its arrival can't be confirmed"
+SAME = "Same payment on both sides?"
 DRIFT = "Applied payment was changed outside the sync"
 TOO_LATE = timedelta(hours=13)
 LONG_ENOUGH = timedelta(minutes=3)
@@ -87,6 +88,28 @@ def test_what_never_arrived_is_sent_again_once_when_staff_say_so(
     world.cycle()
 
     assert len(_objects(world, entity)) == 1
+    assert world.titles() == []
+    settled(world)
+
+
+def test_both_real_of_a_payment_beside_it_leaves_the_push_in_doubt(world: World) -> None:
+    invoice = world.exported(10_000)
+    world.record_in_algapsa(invoice, 4_000)
+    _lose(world, "drop_before", "Payment")
+    world.pay((invoice, "40.00"))
+    world.later(LONG_ENOUGH)
+    world.cycle()
+    assert world.titles() == sorted([ORPHAN, SAME])
+
+    settle(world, SAME, Action.BOTH_REAL)
+    for _ in range(2):
+        assert world.cycle().outcome == "succeeded"
+
+    assert world.rows(invoice) == [4_000, 4_000]
+    assert world.titles() == [ORPHAN]
+    settle(world, ORPHAN, Action.SEND_AGAIN)
+    world.cycle()
+    assert len(_objects(world, "Payment")) == 2
     assert world.titles() == []
     settled(world)
 
