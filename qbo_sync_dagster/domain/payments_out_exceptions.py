@@ -173,7 +173,7 @@ def changed_in_quickbooks(
         record=payment_record(quickbooks_id),
         what_happened=(
             f"The payment of {format_minor(agreed.total_minor)} on invoice {number}, which came "
-            f"from AlgaPSA, was changed in QuickBooks. {fields[0].upper()}{fields[1:]}. AlgaPSA "
+            f"from AlgaPSA, was changed in QuickBooks. {fields[:1].upper()}{fields[1:]}. AlgaPSA "
             "keeps its payment as it is."
             + (f" It was not sent again: {outcome}" if outcome else "")
         ),

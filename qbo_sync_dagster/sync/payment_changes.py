@@ -418,16 +418,19 @@ def _stop(
 
 def _tell_outcome(connection: sa.Connection, ctx: CycleContext, change: _Change, why: str) -> None:
     link = change.link
+    shown = PaymentView.from_json(link.shown or {})
+    found = payment_differences(change.agreed, shown, change.allowance)
+    if not found:
+        return  # a refund explains meanwhile what was changed
     names = names_on_payments(ctx, connection, [link])
     links.update(connection, link.link_id, drift={**(link.drift or {}), "outcome": why})
-    shown = PaymentView.from_json(link.shown or {})
     record = changed_in_quickbooks(
         link.algapsa_id,
         change.receipt.invoice_id,
         link.quickbooks_id,
         change.agreed,
         shown,
-        payment_differences(change.agreed, shown, change.allowance),
+        found,
         number=change.document.number,
         named=payment_differences(change.agreed, shown, change.allowance, names),
         outcome=why,

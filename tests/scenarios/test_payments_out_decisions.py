@@ -259,6 +259,25 @@ def test_re_export_brings_a_changed_payment_back(world) -> None:
     assert world.titles() == []
 
 
+def test_a_re_export_that_a_refund_made_needless_ends_quietly_where_books_are_closed(world) -> None:
+    invoice = world.exported(10_000)
+    own = world.record_in_algapsa(invoice, 10_000)
+    world.cycle()
+    [payment] = pushed(world)
+    world.repay(payment["Id"], (invoice, "90.00"), total="90.00")
+    world.cycle()
+    act(world, DRIFT, Action.RE_EXPORT)
+
+    world.do(payments.refund_payment, own, 1_000)
+    world.quickbooks.set(world.company.realm, book_close_date=world.today.isoformat())
+    world.cycle()
+    world.cycle()
+
+    assert world.titles() == []
+    assert world.operations() == {}
+    assert amounts(world) == [90]
+
+
 def test_a_deleted_payment_is_made_again_only_when_staff_choose_it(world) -> None:
     invoice = world.exported(10_000)
     world.record_in_algapsa(invoice, 4_000)
