@@ -23,10 +23,11 @@ from qbo_sync_dagster.domain.operation_kinds import (
     LINKED_AS,
     PUSH_PAYMENT,
 )
-from qbo_sync_dagster.ledger import credit_links, inbox, links, payment_links, postings
+from qbo_sync_dagster.ledger import connections, credit_links, inbox, links, payment_links, postings
 from qbo_sync_dagster.ledger.credit_links import NewCreditLink
 from qbo_sync_dagster.ledger.operations import Operation
 from qbo_sync_dagster.quickbooks.objects import parse_customer, parse_document, parse_payment
+from qbo_sync_dagster.sync.engine import SyncEngine
 
 _ENTITIES: Mapping[str, str] = {
     CREATE_CUSTOMER: "Customer",
@@ -56,6 +57,24 @@ def refuse_stranger(
         raise ActionRefusedError(str(error)) from error
     if problem:
         raise _refusal(operation, f"{entity} {object_id} {problem}")
+
+
+def refuse_entered(
+    engine: SyncEngine,
+    connection: sa.Connection,
+    realm: str,
+    operation: Operation,
+    object_id: str,
+) -> None:
+    """Raises ActionRefusedError if AlgaPSA has entered the payment beside its own, AlgaPsaError.
+
+    Adopted it would stand there twice, and nothing would ever take the second one back.
+    """
+    if operation.kind != PUSH_PAYMENT:
+        return
+    algapsa = engine.open_algapsa(connections.get(connection, realm))
+    if any(algapsa.standing_payments(realm, [object_id]).get(object_id, {}).values()):
+        raise _refusal(operation, f"Payment {object_id} is entered in AlgaPSA as another payment")
 
 
 def _is_taken(connection: sa.Connection, realm: str, payment_id: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from qbo_sync_dagster.actions.adopting import link_adopted, refuse_stranger
+from qbo_sync_dagster.actions.adopting import link_adopted, refuse_entered, refuse_stranger
 from qbo_sync_dagster.actions.cases import Case, Choice, decide, one_of, settle
 from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.actions.values import read_quickbooks_id
@@ -15,18 +15,19 @@ from qbo_sync_dagster.ledger import operations
 from qbo_sync_dagster.ledger.errors import DoubleLinkError
 from qbo_sync_dagster.ledger.operations import Operation
 from qbo_sync_dagster.sync.adoption import ORPHAN
+from qbo_sync_dagster.sync.engine import SyncEngine
 
 
-def adopt(ledger: sa.Engine, choice: Choice, quickbooks_id: str = "") -> str:
+def adopt(engine: SyncEngine, choice: Choice, quickbooks_id: str = "") -> str:
     """Link the object that staff found; without an id the only candidate of the exception.
 
-    The next cycle reads the object and compares it. Raises ActionRefusedError.
+    The next cycle reads the object and compares it. Raises ActionRefusedError and AlgaPsaError.
     """
 
     def act(connection: sa.Connection, case: Case) -> str:
-        return _adopt(connection, case, quickbooks_id)
+        return _adopt(engine, connection, case, quickbooks_id)
 
-    return decide(ledger, choice, Action.ADOPT, act)
+    return decide(engine.ledger, choice, Action.ADOPT, act)
 
 
 def send_again(ledger: sa.Engine, choice: Choice) -> str:
@@ -34,7 +35,7 @@ def send_again(ledger: sa.Engine, choice: Choice) -> str:
     return decide(ledger, choice, Action.SEND_AGAIN, _send_again)
 
 
-def _adopt(connection: sa.Connection, case: Case, quickbooks_id: str) -> str:
+def _adopt(engine: SyncEngine, connection: sa.Connection, case: Case, quickbooks_id: str) -> str:
     operation = _orphan(connection, case)
     candidates = [
         record["id"] for record in case.exception.records if record["side"] == "quickbooks"
@@ -42,6 +43,7 @@ def _adopt(connection: sa.Connection, case: Case, quickbooks_id: str) -> str:
     named = one_of(candidates, quickbooks_id, "QuickBooks object")
     object_id = read_quickbooks_id(named, "QuickBooks id")
     refuse_stranger(connection, case.realm, operation, object_id)
+    refuse_entered(engine, connection, case.realm, operation, object_id)
     operations.change(connection, [operation.operation_id], "done", reason="adopted by staff")
     try:
         link_adopted(connection, case.realm, operation, object_id)

@@ -72,7 +72,7 @@ _SERVED: Mapping[Action, Callable[[SyncEngine, Resolution], str]] = {
     Action.RE_EXPORT: lambda engine, wanted: re_export(engine.ledger, wanted.choice),
     Action.VOID: lambda engine, wanted: void_in_quickbooks(engine.ledger, wanted.choice),
     Action.RE_DATE: lambda engine, wanted: re_date(engine.ledger, wanted.choice),
-    Action.ADOPT: lambda engine, wanted: adopt(engine.ledger, wanted.choice, wanted.target),
+    Action.ADOPT: lambda engine, wanted: adopt(engine, wanted.choice, wanted.target),
     Action.SEND_AGAIN: lambda engine, wanted: send_again(engine.ledger, wanted.choice),
     Action.EXPORT: lambda engine, wanted: export_early(engine.ledger, wanted.choice),
     Action.APPLY: lambda engine, wanted: apply_history(engine.ledger, wanted.choice, wanted.target),

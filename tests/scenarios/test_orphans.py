@@ -114,6 +114,24 @@ def test_both_real_of_a_payment_beside_it_leaves_the_push_in_doubt(world: World)
     settled(world)
 
 
+def test_a_payment_that_algapsa_has_entered_is_not_adopted_as_the_push(world: World) -> None:
+    invoice = world.exported(10_000)
+    world.record_in_algapsa(invoice, 4_000)
+    _lose(world, "drop_before", "Payment")
+    payment = world.pay((invoice, "40.00"))
+    world.later(LONG_ENOUGH)
+    world.cycle()
+    settle(world, SAME, Action.BOTH_REAL)
+    world.cycle()
+    assert world.rows(invoice) == [4_000, 4_000]
+
+    with pytest.raises(ActionRefusedError, match="entered in AlgaPSA as another payment"):
+        settle(world, ORPHAN, Action.ADOPT, payment)
+
+    assert world.links("payment") == {}
+    assert world.titles() == [ORPHAN]
+
+
 def _number(world: World, entity: str) -> dict[str, object]:
     """What a bookkeeper does to our object so that nothing tells it from theirs."""
     if entity == "Payment":
