@@ -12,11 +12,14 @@ from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.credits_in import Dispute
 from qbo_sync_dagster.domain.credits_out import CreditScope
 from qbo_sync_dagster.domain.operation_kinds import APPLY_CREDIT, EXPORT_CREDIT_MEMO, EXPORT_INVOICE
-from qbo_sync_dagster.ledger import exceptions, links, operations
+from qbo_sync_dagster.domain.payment_exceptions import payment_record
+from qbo_sync_dagster.domain.payment_intake import InboundPayment
+from qbo_sync_dagster.ledger import decisions, exceptions, links, operations
 from qbo_sync_dagster.ledger.operations import Operation
 from qbo_sync_dagster.sync.adoption import ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.credit_items import CLOSED, DISPUTED, SHORT, tokens
+from qbo_sync_dagster.sync.left_unapplied import left_unapplied
 
 SAME_MONEY = "same money"
 NOT_EXPORTED = "its documents are not in QuickBooks"
@@ -33,11 +36,16 @@ def hold(
     wanted: Sequence[CreditApplication],
     scope: CreditScope,
     disputes: Iterable[Dispute],
+    payments: Sequence[InboundPayment],
 ) -> None:
-    """Hold what must wait, and queue again what no longer has to."""
+    """Hold what must wait, and queue again what no longer has to.
+
+    `payments` are those of QuickBooks that AlgaPSA does not show yet.
+    """
     by_key = {each.key: each for each in wanted}
     disputed_keys = {key for each in disputes for key in keys_of(each)}
     same_money = _invoices_of_same_money(connection, ctx.realm)
+    waiting = _waiting_money(connection, ctx.realm, payments)
     on_their_way = _on_their_way(connection, ctx.realm)
     versions = _versions(connection, ctx.realm, wanted)
     for operation in operations.open_ones(connection, ctx.realm, APPLY_CREDIT):
@@ -47,7 +55,10 @@ def hold(
         code = None
         if operation.record_id in disputed_keys:
             code = DISPUTED
-        elif application.invoice_id in same_money:
+        elif (
+            application.invoice_id in same_money
+            or (application.invoice_id, application.minor) in waiting
+        ):
             code = SAME_MONEY
         elif not _can_go(application, scope, on_their_way):
             code = NOT_EXPORTED
@@ -117,4 +128,33 @@ def _invoices_of_same_money(connection: sa.Connection, realm: str) -> set[str]:
         if each.kind == ExceptionKind.SAME_PAYMENT
         for record in each.records
         if record["side"] == "algapsa"
+    }
+
+
+def _waiting_money(
+    connection: sa.Connection, realm: str, payments: Sequence[InboundPayment]
+) -> set[tuple[str, int]]:
+    """(AlgaPSA invoice, amount) that payments of QuickBooks bring once they stop waiting.
+
+    Whatever one waits for, it may be the same money as credit of that amount: sent meanwhile, the
+    credit would count as answered and the payment be applied beside it. Staff who told the two
+    apart, or left the payment unapplied, have decided.
+    """
+    left = left_unapplied(connection, realm)
+    own = [each for each in payments if not each.is_credit and each.payment_id not in left]
+    ids = {invoice for each in own for invoice, _ in each.invoice_lines}
+    linked = links.paid_invoices(connection, realm, ids) if ids else {}
+    if not linked:
+        return set()
+    records = [payment_record(each.payment_id) for each in own]
+    told_apart = {
+        (each.record, str(each.detail["invoice_id"]))
+        for each in decisions.of_kind(connection, realm, "both_real", records)
+    }
+    return {
+        (linked[invoice].algapsa_id, minor)
+        for each in own
+        for invoice, minor in each.invoice_lines
+        if invoice in linked
+        and (payment_record(each.payment_id), linked[invoice].algapsa_id) not in told_apart
     }

@@ -69,7 +69,8 @@ def queue_credits(ctx: CycleContext) -> CreditsQueued:
     wanted = [
         each for each in applications if is_wanted(each, scope) and not left_alone.covers(each)
     ]
-    disputes = _disputes(ctx, applications) if wanted else ()
+    payments = _waiting_payments(ctx) if wanted else []
+    disputes = _disputes(ctx, applications, payments)
     with ctx.ledger() as connection:
         # Those that an unsettled payment turned out to be have their link by now.
         taken = credit_links.of_keys(connection, ctx.realm, [each.key for each in wanted])
@@ -81,7 +82,7 @@ def queue_credits(ctx: CycleContext) -> CreditsQueued:
             [NewOperation(APPLY_CREDIT, each.key, credit_label(each)) for each in wanted],
         )
         cancelled = _cancel(connection, ctx, wanted)
-        hold(connection, ctx, wanted, scope, disputes)
+        hold(connection, ctx, wanted, scope, disputes, payments)
     _tell(ctx, applications, scope, disputes, wanted)
     return CreditsQueued(queued + removals, cancelled)
 
@@ -99,13 +100,22 @@ def _scope(
     )
 
 
-def _disputes(ctx: CycleContext, applications: Sequence[CreditApplication]) -> tuple[Dispute, ...]:
-    """Notes that a waiting payment and an application of AlgaPSA use differently."""
-    payments = [
+def _waiting_payments(ctx: CycleContext) -> list[InboundPayment]:
+    """QuickBooks' payments that AlgaPSA does not show yet."""
+    return [
         payment
         for change in chain.from_iterable(unsettled_pages(ctx, "Payment"))
-        if (payment := _payment(ctx, change)) and payment.credit_lines
+        if (payment := _payment(ctx, change))
     ]
+
+
+def _disputes(
+    ctx: CycleContext,
+    applications: Sequence[CreditApplication],
+    waiting: Iterable[InboundPayment],
+) -> tuple[Dispute, ...]:
+    """Notes that a waiting payment and an application of AlgaPSA use differently."""
+    payments = [payment for payment in waiting if payment.credit_lines]
     if not payments:
         return ()
     ids = {invoice for payment in payments for invoice, _ in payment.invoice_lines}

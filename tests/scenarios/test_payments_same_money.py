@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
+from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.sandbox.algapsa import credit, payments
+from qbo_sync_dagster.sandbox.algapsa.charges import Charge
+
+from .deciding import decide
 
 SAME = "Same payment on both sides?"
+TOTAL = "Invoice total differs in QuickBooks"
 SETTLED = "QuickBooks payment targets an already-settled invoice"
 
 
@@ -125,3 +132,27 @@ def test_a_cheque_held_for_one_invoice_waits_whole_and_the_next_one_goes_on(worl
     assert world.titles() == [SAME]
     assert (world.rows(first), world.rows(second)) == ([4_000], [])
     assert world.rows(other) == [5_000]
+
+
+def test_credit_waits_beside_a_payment_of_its_amount_that_waits_for_something_else(world) -> None:
+    invoice = world.history(10_000)
+    found = world.quickbooks_id(invoice)
+    line = world.quickbooks.get(world.company.realm, "Invoice", found)["Line"][0]
+    changed = [{**line, "Amount": Decimal("100.05")}]
+    world.quickbooks.edit(world.company.realm, "Invoice", found, Line=changed)
+    world.link(("invoice", invoice.invoice_id, found))
+    world.invoice(charges=(Charge("Goodwill", -3_000, service_id=world.service),))
+    world.cycle()
+    world.do(credit.apply_credit, invoice.invoice_id, 3_000)
+    payment = world.pay((invoice, "30.00"))
+
+    world.cycle()
+    assert world.titles() == [TOTAL]
+    decide(world, TOTAL, Action.ACCEPT)
+    world.cycle()
+
+    assert [each["Id"] for each in world.quickbooks.list(world.company.realm, "Payment")] == [
+        payment
+    ]
+    assert world.titles() == [SAME]
+    assert world.rows(invoice) == []
