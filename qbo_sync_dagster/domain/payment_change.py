@@ -43,8 +43,15 @@ def plan_reversal(agreed: PaymentView, net_minor: int, for_refunds_minor: int) -
 
 
 def plan_re_export(agreed: PaymentView, net_minor: int) -> PlannedChange:
-    """The payment as AlgaPSA has it, on the invoice that was agreed on."""
+    """The payment as AlgaPSA has it, on the invoice that was agreed on.
+
+    What was accepted to be less there comes back on that invoice, not as an unapplied rest.
+    """
     whole = _of_total(agreed, max(0, net_minor))
+    more = net_minor - agreed.total_minor
+    if more > 0 and len(whole.lines) == 1:
+        raised = {invoice: minor + more for invoice, minor in whole.lines.items()}
+        whole = replace(whole, lines=MappingProxyType(raised))
     return PlannedChange(whole, whole, 0)
 
 

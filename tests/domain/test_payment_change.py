@@ -60,6 +60,12 @@ def test_a_re_export_is_the_whole_of_what_algapsa_holds() -> None:
     assert (plan.wanted, plan.settled, plan.accepted_minor) == (paid(10_000), paid(10_000), 0)
 
 
+def test_a_re_export_brings_what_was_accepted_to_be_less_back_onto_the_invoice() -> None:
+    assert plan_re_export(paid(3_000), 4_000).wanted == paid(4_000)
+    assert plan_re_export(paid(3_000, inv=2_000), 4_000).wanted.lines == {"inv": 3_000}
+    assert plan_re_export(paid(3_000), 2_000).wanted == paid(2_000)
+
+
 def test_refunds_are_allowed_for_once() -> None:
     assert refund_allowance(2_500, []) == 2_500
     assert refund_allowance(2_500, [(paid(5_000), paid(4_000))]) == 1_500

@@ -65,6 +65,24 @@ def _rests(world) -> None:
     assert world.operations() == {}
 
 
+def test_a_payment_sent_again_after_an_accepted_reduction_is_whole_on_its_invoice(world) -> None:
+    invoice, _, payment = _push(world, 4_000)
+    world.repay(payment, (invoice, "30.00"), total="30.00")
+    world.cycle()
+    _act(world, DRIFT, Action.ACCEPT)
+    world.cycle()
+    world.repay(payment, (invoice, "20.00"), total="20.00")
+    world.cycle()
+
+    _act(world, DRIFT, Action.RE_EXPORT)
+    world.cycle()
+
+    assert _pushed(world) == {payment: 40}
+    assert _balance(world, invoice) == 60
+    assert world.titles() == []
+    _rests(world)
+
+
 def test_a_payment_is_never_sent_again_onto_an_invoice_that_others_have_paid(world) -> None:
     invoice, _, payment = _push(world, 10_000)
     world.repay(payment, (invoice, "10.00"), total="10.00")
