@@ -108,6 +108,7 @@ def write_batch(
         _refuse_connected(connections.locked(connection, into.realm))
         if refused := taken_home(connection, into, headers):
             raise ActionRefusedError(f"Nothing was written. {' '.join(refused.values())}")
+        _refuse_booked(connection, into, headers)
         batch_id = keep(connection, into.realm, selection, headers, batches.CSV, by)
         if deliver:
             deliver(text)
@@ -168,6 +169,23 @@ def _refuse_problems(lines: Sequence[BatchLine]) -> None:
         left = len(problems) - _MOST_TOLD
         more = f" And {left} more; a preview lists all." if left > 0 else ""
         raise ActionRefusedError(f"Nothing was written. {told}{more}")
+
+
+def _refuse_booked(
+    connection: sa.Connection, into: Connection, headers: Sequence[DocumentHeader]
+) -> None:
+    # Asked anew under the company's lock: another run may have written them since they were judged.
+    booked = batches.booked_by_csv(
+        connection, into.tenant, [header.invoice_id for header in headers]
+    )
+    if booked:
+        numbers = [header.number for header in headers if header.invoice_id in booked]
+        left = len(numbers) - _MOST_TOLD
+        more = f" and {left} more" if left > 0 else ""
+        raise ActionRefusedError(
+            f"Nothing was written. Another file took {', '.join(numbers[:_MOST_TOLD])}{more} at "
+            "this moment; a preview shows what is left."
+        )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from qbo_sync_dagster.actions import batch_file
 from qbo_sync_dagster.actions.batch_file import withdraw_batch, write_batch, write_batch_file
 from qbo_sync_dagster.actions.batch_lines import select
 from qbo_sync_dagster.actions.batching import preview_batch, run_batch
@@ -15,6 +16,7 @@ from qbo_sync_dagster.actions.connecting import CompanyToPrepare, prepare_compan
 from qbo_sync_dagster.actions.disconnecting import disconnect_company, forget_company
 from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.domain.batch_selection import BatchSelection
+from qbo_sync_dagster.domain.csv_export import write_invoices
 from qbo_sync_dagster.onboarding.history import link_history
 from qbo_sync_dagster.sync.cycle import last_end, run_cycle
 
@@ -214,6 +216,23 @@ def test_a_company_that_was_never_connected_gets_its_file_too(world, tmp_path) -
     [row] = csv.DictReader((tmp_path / "june.csv").open(newline=""))
     assert (row["*InvoiceNo"], row["*ItemAmount"]) == (invoice.number, "123.45")
     assert [each.name for each in tmp_path.iterdir()] == ["june.csv"]
+
+
+def test_what_another_run_wrote_meanwhile_is_not_written_twice(world, monkeypatch) -> None:
+    invoice = world.invoice()
+    company = prepared(world)
+
+    def written_meanwhile(*judged):  # noqa: ANN002
+        monkeypatch.setattr(batch_file, "write_invoices", write_invoices)
+        write_batch(world.engine, company.realm, numbered(invoice), "Blake Moss")
+        return write_invoices(*judged)
+
+    monkeypatch.setattr(batch_file, "write_invoices", written_meanwhile)
+
+    with pytest.raises(ActionRefusedError, match=f"Another file took {invoice.number}"):
+        write_batch(world.engine, company.realm, numbered(invoice), BY)
+
+    assert world.in_ledger("SELECT created_by FROM export_batches") == [("Blake Moss",)]
 
 
 def test_what_its_file_took_goes_to_no_company_of_the_tenant_afterwards(world, tmp_path) -> None:
