@@ -74,8 +74,9 @@ def _of_row(
     engine: SyncEngine, connection: sa.Connection, case: Case, target: str
 ) -> list[tuple[str, str, str]]:
     invoice_id = receipt_of(engine, connection, case.realm, case.record_id).invoice_id
-    payment = payment_record(target.strip()) if target.strip() else _ANY_PAYMENT
-    return [(payment_record(case.record_id), payment, invoice_id)]
+    meant = [target.strip()] if target.strip() else case.named("quickbooks", "Payment")
+    payments = [payment_record(each) for each in meant] or [_ANY_PAYMENT]
+    return [(payment_record(case.record_id), payment, invoice_id) for payment in payments]
 
 
 def _of_payment(

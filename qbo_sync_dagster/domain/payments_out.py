@@ -40,8 +40,6 @@ class Verdict(Enum):
 
 
 HOLDS = frozenset({Verdict.SAME_MONEY, Verdict.TOTAL_DIFFERENCE, Verdict.REOPENED, Verdict.GONE})
-# These wait under an exception of their invoice.
-OF_THE_DOCUMENT = frozenset({Verdict.TOTAL_DIFFERENCE, Verdict.REOPENED, Verdict.GONE})
 NOT_MAPPED = frozenset({Verdict.NO_INVOICE, Verdict.NO_CUSTOMER})
 
 

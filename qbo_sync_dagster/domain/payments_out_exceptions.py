@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import date
 
 from qbo_sync_dagster.domain.algapsa_payments import PaymentRecord
@@ -30,6 +31,12 @@ _NOT_MAPPED = {
         ExceptionKind.BEFORE_GO_LIVE,
         "It is dated before go-live, but was recorded after the company was connected.",
     ),
+}
+# The exception of its invoice under which a receipt waits. Staff may have dismissed it; a total
+# difference cannot be dismissed, and of an imported link it is not known before it is read.
+HELD_BY = {
+    Verdict.REOPENED: ExceptionKind.REOPENED_IN_ALGAPSA,
+    Verdict.GONE: ExceptionKind.DRIFT_GONE,
 }
 # What is raised about a receipt that QuickBooks lacks, keyed by its row in AlgaPSA.
 PUSH_KINDS = (
@@ -69,13 +76,17 @@ def too_little_open(
     return told
 
 
-def beside_left_unapplied(receipt: Receipt, document: PaidDocument) -> ExceptionRecord:
-    """The exception of a receipt on an invoice with a QuickBooks payment that staff left alone."""
+def beside_left_unapplied(
+    receipt: Receipt, document: PaidDocument, payments: Collection[str]
+) -> ExceptionRecord:
+    """The exception of a receipt on an invoice with QuickBooks payments that staff left alone."""
     why = (
         "QuickBooks has a payment on that invoice which staff left unapplied in AlgaPSA, so the "
         "same money may have been entered there already. It was not sent."
     )
-    return _about(ExceptionKind.SAME_PAYMENT, receipt, document, why)
+    told = _about(ExceptionKind.SAME_PAYMENT, receipt, document, why)
+    named = [_object("Payment", each, each) for each in sorted(payments)]
+    return replace(told, references=(*told.references, *named))
 
 
 def invoice_left_alone(

@@ -20,11 +20,11 @@ from qbo_sync_dagster.domain.payment_view import PaymentView
 from qbo_sync_dagster.domain.payments_out import (
     HOLDS,
     NOT_MAPPED,
-    OF_THE_DOCUMENT,
     Verdict,
     refunds_settled,
 )
 from qbo_sync_dagster.domain.payments_out_exceptions import (
+    HELD_BY,
     PUSH_KINDS,
     beside_left_unapplied,
     invoice_left_alone,
@@ -125,7 +125,9 @@ class _Planner:
         with ctx.reading() as connection:
             self.choices = load_choices(connection, ctx.realm)
             self._left_unapplied = left_unapplied(connection, ctx.realm)
-            self._told = {each.record for each in exceptions.listed(connection, ctx.realm)}
+            self._told = {
+                (each.kind, each.record) for each in exceptions.listed(connection, ctx.realm)
+            }
             self._open = {
                 (operation.kind, operation.record_id): operation
                 for kind in (PUSH_PAYMENT, CHANGE_PAYMENT)
@@ -163,9 +165,11 @@ class _Planner:
             return
         if verdict in NOT_MAPPED or verdict is Verdict.LATE:
             self._raised.append(not_pushed(receipt, document, verdict))
-        if verdict is Verdict.SAME_MONEY and document.waiting & self._left_unapplied:
-            self._raised.append(beside_left_unapplied(receipt, document))
-        if verdict in OF_THE_DOCUMENT and f"invoice:{receipt.invoice_id}" not in self._told:
+        left = document.waiting & self._left_unapplied
+        if verdict is Verdict.SAME_MONEY and left:
+            self._raised.append(beside_left_unapplied(receipt, document, left))
+        holder = HELD_BY.get(verdict)
+        if holder and (str(holder), f"invoice:{receipt.invoice_id}") not in self._told:
             self._raised.append(invoice_left_alone(receipt, document, verdict))
         if verdict not in _PUSHABLE:
             return

@@ -40,6 +40,38 @@ def test_a_payment_held_by_one_that_staff_leave_unapplied_is_told_of_itself(worl
     assert len(payments(world)) == 1
 
 
+def test_a_payment_told_apart_from_the_one_left_unapplied_is_sent(world: World) -> None:
+    invoice = world.exported(10_000)
+    world.record_in_algapsa(invoice, 10_000)
+    world.pay((invoice, "60.00"))
+    world.cycle()
+    dismiss(world, SETTLED)
+    world.cycle()
+
+    number = world.exception(SAME).number
+    resolve(world.engine, Resolution(Action.BOTH_REAL, Choice(number, "Avery", "two cheques"), ""))
+    world.cycle()
+
+    assert sorted(payments(world)) == ["100", "60"]
+    assert SAME not in world.titles()
+
+
+def test_a_payment_of_the_same_amount_is_matched_with_the_one_left_unapplied(world: World) -> None:
+    invoice = world.exported(20_000)
+    world.record_in_algapsa(invoice, 10_000)
+    world.pay((invoice, "100.00"))
+    world.cycle()
+    dismiss(world, SAME)
+    world.cycle()
+
+    number = world.exception(SAME).number
+    resolve(world.engine, Resolution(Action.MATCH, Choice(number, "Avery", "one cheque"), ""))
+    end = world.cycle()
+
+    assert (end.health.pending, world.titles(), payments(world)) == (0, [], ["100"])
+    assert world.rows(invoice) == [10_000]
+
+
 def test_once_both_are_left_alone_nothing_is_pending_and_nothing_is_sent(world: World) -> None:
     invoice = world.exported(20_000)
     world.record_in_algapsa(invoice, 10_000)
