@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -120,10 +120,18 @@ def write_batch_file(
 ) -> BatchDone:
     """`write_batch` into a new file. Raises ActionRefusedError, too, if it can't be written.
 
-    An existing file is left alone: what an earlier batch wrote there counts as booked.
+    An existing file is left alone: what an earlier batch wrote there counts as booked. If one came
+    meanwhile, the batch is remembered and the refusal says where its text stands.
     """
-    with _new_file(file) as deliver:
-        return write_batch(engine, company, selection, by, deliver)
+    if file.exists():
+        raise ActionRefusedError(f"{file} is there already. Nothing was written; name another.")
+    written: list[Path] = []
+    done = write_batch(
+        engine, company, selection, by, lambda text: written.append(_beside(file, text))
+    )
+    for each in written:
+        _take_name(each, file, done)
+    return done
 
 
 def withdraw_batch(ledger: sa.Engine, company: str, batch_id: int, by: str) -> int:
@@ -188,31 +196,34 @@ def _refuse_booked(
         )
 
 
-@contextmanager
-def _new_file(file: Path) -> Iterator[Deliver]:
-    """Gives what writes the text beside `file`; it takes the name once all is remembered."""
-    if file.exists():
-        raise ActionRefusedError(f"{file} is there already. Nothing was written; name another.")
-    written: list[Path] = []
-
-    def deliver(text: str) -> None:
+def _beside(file: Path, text: str) -> Path:
+    """Writes the text beside `file`, which takes the name once all is remembered."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
         try:
-            handle, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-            written.append(Path(name))
             with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
                 out.write(text)
-        except OSError as error:
-            raise ActionRefusedError(
-                f"{file} can't be written ({error.strerror}). Nothing is remembered; name "
-                "another file."
-            ) from error
-
-    try:
-        yield deliver
-        for each in written:
-            each.rename(file)
-    except BaseException:
-        for each in written:
+        except BaseException:
             with suppress(OSError):
-                each.unlink()
-        raise
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise ActionRefusedError(
+            f"{file} can't be written ({error.strerror}). Nothing is remembered; name another file."
+        ) from error
+    return Path(name)
+
+
+def _take_name(written: Path, file: Path, done: BatchDone) -> None:
+    # Its invoices count as booked by now, so the text is kept whatever happens. A rename would
+    # replace what another run wrote under the name meanwhile.
+    try:
+        os.link(written, file)
+    except OSError as error:
+        raise ActionRefusedError(
+            f"Batch {done.batch_id} is written and counts as booked, but it could not be named "
+            f"{file} ({error.strerror}). It stands in {written}: import that file, or withdraw "
+            f"batch {done.batch_id} if it is not wanted."
+        ) from error
+    with suppress(OSError):
+        written.unlink()

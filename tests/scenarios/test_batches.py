@@ -320,6 +320,30 @@ def test_an_earlier_file_is_never_written_over(world, tmp_path) -> None:
     assert world.in_ledger("SELECT count(*) FROM export_batches") == [(0,)]
 
 
+def test_a_file_that_came_meanwhile_is_left_alone_and_the_batch_stands_beside_it(
+    world, tmp_path, monkeypatch
+) -> None:
+    invoice = world.invoice()
+    company = prepared(world)
+    file = tmp_path / "june.csv"
+
+    def written_meanwhile(*judged):  # noqa: ANN002
+        file.write_text("the invoices of another run")
+        return write_invoices(*judged)
+
+    monkeypatch.setattr(batch_file, "write_invoices", written_meanwhile)
+
+    with pytest.raises(ActionRefusedError, match="could not be named") as refused:
+        write_batch_file(world.engine, company.realm, numbered(invoice), BY, file)
+
+    assert file.read_text() == "the invoices of another run"
+    [kept] = [each for each in tmp_path.iterdir() if each != file]
+    assert invoice.number in kept.read_text()
+    [(number,)] = world.in_ledger("SELECT batch_id FROM export_batches")
+    assert str(kept) in str(refused.value)
+    assert f"withdraw batch {number}" in str(refused.value)
+
+
 def test_an_invoice_whose_sending_has_no_answer_is_not_written_to_a_file(world) -> None:
     invoice = world.invoice()
     world.quickbooks.fault("timeout_before", realm=world.company.realm, kind="create", times=9)
