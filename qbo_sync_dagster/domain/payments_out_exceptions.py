@@ -145,10 +145,13 @@ def refund_to_record(refund: PaymentRecord, number: str) -> ExceptionRecord:
 
 
 def reversal_to_record(
-    receipt: Receipt, document: PaidDocument, quickbooks_id: str, why: str
+    receipt: Receipt, document: PaidDocument, quickbooks_id: str, lacking_minor: int, why: str
 ) -> ExceptionRecord:
-    """The exception of a reversal that we cannot carry out on the QuickBooks payment."""
-    amount = format_minor(receipt.taken_back)
+    """The exception of a reversal that we cannot carry out on the QuickBooks payment.
+
+    `lacking_minor` is what AlgaPSA took back beyond what QuickBooks took back already.
+    """
+    amount = format_minor(lacking_minor)
     told = _about(
         ExceptionKind.REVERSAL_TO_RECORD,
         receipt,
@@ -157,7 +160,7 @@ def reversal_to_record(
         f"it is: {why}",
         quickbooks_id,
     )
-    told.amounts["taken back"] = receipt.taken_back
+    told.amounts["taken back"] = lacking_minor
     return told
 
 

@@ -59,7 +59,7 @@ from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.invoice_room import InvoiceRoom
 from qbo_sync_dagster.sync.levels import Terms
 from qbo_sync_dagster.sync.names_shown import names_on_payments
-from qbo_sync_dagster.sync.payment_books import PaymentBooks, load_books, load_choices
+from qbo_sync_dagster.sync.payment_books import PaymentBooks, agreed_minor, load_books, load_choices
 from qbo_sync_dagster.sync.payment_shown import payment_view
 from qbo_sync_dagster.sync.payments_out import CLOSED, TO_RECORD, TOO_LITTLE_OPEN
 from qbo_sync_dagster.sync.sending import Outgoing, Written
@@ -412,7 +412,9 @@ def _stop(
     if code == CLOSED:
         record = push_in_closed_period(change.receipt, change.document, closing_date)
     else:
-        record = reversal_to_record(change.receipt, change.document, change.link.quickbooks_id, why)
+        lacking = agreed_minor(change.link, change.receipt) - change.receipt.net
+        payment = change.link.quickbooks_id
+        record = reversal_to_record(change.receipt, change.document, payment, lacking, why)
     _hold(connection, ctx.realm, change, record, code)
 
 

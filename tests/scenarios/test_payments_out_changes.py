@@ -14,6 +14,7 @@ from qbo_sync_dagster.sandbox.algapsa import payments
 
 REFUND = "Refund to record in QuickBooks"
 DRIFT = "Applied payment was changed outside the sync"
+REVERSAL = "Payment reversal to record in QuickBooks"
 
 
 def _act(world, title: str, action: Action) -> str:
@@ -81,6 +82,21 @@ def test_a_payment_sent_again_after_an_accepted_reduction_is_whole_on_its_invoic
     assert _balance(world, invoice) == 60
     assert world.titles() == []
     _rests(world)
+
+
+def test_only_the_reversal_that_quickbooks_lacks_is_told(world) -> None:
+    _, row, payment = _push(world, 10_000)
+    _reverse_part(world, row, 3_000)
+    world.cycle()
+    assert _pushed(world) == {payment: 70}
+    world.quickbooks.deposit(world.company.realm, payment)
+
+    _reverse_part(world, row, 2_000)
+    world.cycle()
+
+    told = world.exception(REVERSAL)
+    assert told.amounts == {"payment": 5_000, "taken back": 2_000}
+    assert "AlgaPSA took 20.00 of it back" in told.what_happened
 
 
 def test_a_payment_is_never_sent_again_onto_an_invoice_that_others_have_paid(world) -> None:
