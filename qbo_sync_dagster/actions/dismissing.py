@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from qbo_sync_dagster.actions.cases import Case, Choice, decide, settle
-from qbo_sync_dagster.domain.catalogue import Action
+from qbo_sync_dagster.actions.payment_drift import withdraw_re_export
+from qbo_sync_dagster.domain.catalogue import Action, ExceptionKind
 from qbo_sync_dagster.domain.concerned_operations import concerned_operations
 from qbo_sync_dagster.ledger import operations
 
@@ -31,6 +32,9 @@ def _dismiss(connection: sa.Connection, case: Case) -> str:
 
 def _withdraw(connection: sa.Connection, case: Case) -> bool:
     """Withdraw what waits; what is being sent at this moment is settled by the cycle first."""
+    if case.kind is ExceptionKind.PAYMENT_DRIFT:
+        # Its record is the QuickBooks payment; what waits is filed under AlgaPSA's.
+        return withdraw_re_export(connection, case)
     records = concerned_operations(case.exception.kind, case.exception.record)
     waiting = [
         operation.operation_id

@@ -46,14 +46,42 @@ def follow_quickbooks(engine: SyncEngine, choice: Choice) -> str:
     return decide(engine.ledger, choice, Action.APPLY, _follow)
 
 
+def withdraw_re_export(connection: sa.Connection, case: Case) -> bool:
+    """Take what waits for a pushed payment out of the queue; says whether anything did.
+
+    A payment that was to be made again is linked to the deleted one as before. Raises
+    ActionRefusedError while one is being sent.
+    """
+    payment, withdrawn = [case.record_id], False
+    for link in payment_links.of_payments(connection, case.realm, payment):
+        if link.is_pushed:
+            withdrawn |= bool(_withdraw(connection, case, link))
+    for link in payment_links.closed_of_payments(connection, case.realm, payment):
+        filed = _withdraw(connection, case, link) if _is_made_anew(connection, case, link) else []
+        if filed:
+            links.update(connection, link.link_id, state="live")
+            withdrawn = True
+    return withdrawn
+
+
+def _is_made_anew(connection: sa.Connection, case: Case, link: PaymentLink) -> bool:
+    filed = operations.of_record(connection, case.realm, PUSH_PAYMENT, link.algapsa_id)
+    return any(operation.generation == link.generation + 1 for operation in filed)
+
+
 def _accept(engine: SyncEngine, connection: sa.Connection, case: Case) -> str:
     if is_row(case.record_id):
+        linked = payment_links.of_rows(connection, case.realm, [case.record_id])
         receipt = receipt_of(engine, connection, case.realm, case.record_id)
-        for link in payment_links.of_rows(connection, case.realm, [case.record_id]):
+        for link in linked:
             links.update(connection, link.link_id, snapshot={"total_minor": receipt.net})
     else:
-        for link in payment_links.of_payments(connection, case.realm, [case.record_id]):
+        withdraw_re_export(connection, case)
+        linked = payment_links.of_payments(connection, case.realm, [case.record_id])
+        for link in linked:
             _accept_link(connection, case, link)
+    if not linked:
+        raise ActionRefusedError("The payment is linked no more. Nothing was accepted.")
     settle(connection, case, how="accepted")
     return "Each side keeps its payment as it is, and the difference stays on record."
 
@@ -106,7 +134,8 @@ def _re_export(connection: sa.Connection, case: Case) -> str:
     )
 
 
-def _file(connection: sa.Connection, case: Case, link: PaymentLink) -> None:
+def _withdraw(connection: sa.Connection, case: Case, link: PaymentLink) -> list[int]:
+    """Cancel the operations that wait for the payment; which ones."""
     both = {PUSH_PAYMENT: link.algapsa_id, CHANGE_PAYMENT: link.algapsa_id}
     filed = operations.of_records(connection, case.realm, both, lock=True)
     if any(operation.state == "posting" for operation in filed):
@@ -115,13 +144,19 @@ def _file(connection: sa.Connection, case: Case, link: PaymentLink) -> None:
             "cycle."
         )
     ids = [operation.operation_id for operation in filed]
-    operations.change(connection, ids, "cancelled", reason="re-export was filed instead")
+    told = f"{case.action} was chosen instead"
+    operations.change(connection, ids, "cancelled", reason=told)
+    return ids
+
+
+def _file(connection: sa.Connection, case: Case, link: PaymentLink) -> None:
+    _withdraw(connection, case, link)
     label = f"Payment {link.quickbooks_id}"
     detail: dict[str, object] = {"re_export": True, "version": link.sync_token, "by": case.by}
     shown = PaymentView.from_json(link.shown or link.snapshot or {})
     if shown.state == "deleted":
         # The old object is proven gone: only now, and only by choice, a new one is made.
-        links.update(connection, link.link_id, state="closed", drift=None)
+        links.update(connection, link.link_id, state="closed")
         new = operations.NewOperation(
             PUSH_PAYMENT, link.algapsa_id, label, generation=link.generation + 1
         )

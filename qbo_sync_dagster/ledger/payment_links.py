@@ -101,6 +101,15 @@ def of_payments(
     )
 
 
+def closed_of_payments(
+    connection: sa.Connection, realm: str, payment_ids: Collection[str]
+) -> list[PaymentLink]:
+    """The closed links of these QuickBooks payments."""
+    return _links(
+        connection, realm, _any(links.c.quickbooks_id, payment_ids), links.c.state == "closed"
+    )
+
+
 def of_invoices(
     connection: sa.Connection, realm: str, invoice_ids: Collection[str]
 ) -> list[PaymentLink]:

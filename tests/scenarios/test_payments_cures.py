@@ -12,6 +12,7 @@ from qbo_sync_dagster.actions.cases import Choice
 from qbo_sync_dagster.actions.resolving import Resolution, resolve
 from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.sandbox.algapsa import payments
+from tests.scenarios.deciding import decide
 
 SAME = "Same payment on both sides?"
 REFUND = "Refund to record in QuickBooks"
@@ -230,3 +231,37 @@ def test_match_of_payments_from_before_the_sync(bare_world, before_the_sync) -> 
 
     assert stands(world, invoice) == ([4_000], [40], 60)
     rests(world, invoice)
+
+
+@pytest.mark.parametrize("second", [Action.ACCEPT, Action.DISMISS])
+def test_a_changed_payment_that_was_to_be_sent_again_is_not_once_staff_think_better_of_it(
+    world, changed, second
+) -> None:
+    decide(world, DRIFT, Action.RE_EXPORT)
+    decide(world, DRIFT, second)
+    world.cycle()
+
+    assert stands(world, changed) == ([4_000], [30], 70)
+    assert world.operations() == {}
+    rests(world, changed)
+
+
+@pytest.mark.parametrize("second", [Action.ACCEPT, Action.DISMISS])
+@pytest.mark.parametrize("end", ["delete", "void"])
+def test_an_ended_payment_that_was_to_be_sent_again_is_not_once_staff_think_better_of_it(
+    world, changed, second, end
+) -> None:
+    [payment] = world.quickbooks.list(world.company.realm, "Payment")
+    getattr(world.quickbooks, end)(world.company.realm, "Payment", payment["Id"])
+    world.cycle()
+    before = world.stands()
+
+    decide(world, DRIFT, Action.RE_EXPORT)
+    decide(world, DRIFT, second)
+    for _ in range(2):
+        world.cycle()
+
+    assert world.stands() == before
+    assert (world.operations(), world.titles()) == ({}, [])
+    accepted = world.in_ledger("SELECT amount_minor FROM decisions WHERE kind = 'accepted'")
+    assert accepted == ([(4_000,)] if second is Action.ACCEPT else [])
