@@ -7,8 +7,9 @@ from telling that no company is synced.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -23,6 +24,9 @@ from sensors.decisions import last_closed
 
 if TYPE_CHECKING:
     from qbo_sync_dagster.sync.engine import SyncEngine
+
+# Dagster ends a tick after a minute, and nothing of it is kept then.
+_ENOUGH_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ def invoice_status_sensor(
 ) -> dg.SensorResult | dg.SkipReason:
     """Look at the companies whose cycle closed since. A ledger that can't be read fails the tick.
 
-    A company whose AlgaPSA can't be read is looked at again at the next tick.
+    A company whose AlgaPSA can't be read is looked at again at the next tick, and so are those
+    that a tick has no time for: at least one is shown, the one shown longest ago first.
     """
     before = shown_of(context.cursor)
     with sync_engine.ledger() as ledger, ledger.connect() as connection:
@@ -77,7 +82,7 @@ def invoice_status_sensor(
     if not moved:
         return dg.SkipReason("No cycle has closed since.")
     with sync_engine.engine() as engine:
-        seen = [(each, found) for each in moved if (found := _seen(context, engine, each))]
+        seen = _in_time(context, engine, sorted(moved, key=lambda each: _shown_in(before, each)))
     now = {each.company: Shown(closed.get(each.realm, 0), found.digest) for each, found in seen}
     known = {each.company: before[each.company] for each in companies if each.company in before}
     return dg.SensorResult(
@@ -89,6 +94,24 @@ def invoice_status_sensor(
 def _has_moved(shown: Shown | None, closed: Mapping[str, int], realm: str) -> bool:
     """Whether a cycle closed since; a company is shown once before its first cycle, too."""
     return shown is None or closed.get(realm, shown.cycle) != shown.cycle
+
+
+def _shown_in(before: Mapping[str, Shown], company: Connection) -> int:
+    shown = before.get(company.company)
+    return shown.cycle if shown else -1
+
+
+def _in_time(
+    context: dg.SensorEvaluationContext, engine: SyncEngine, companies: Sequence[Connection]
+) -> list[tuple[Connection, StatusSeen]]:
+    until = monotonic() + _ENOUGH_SECONDS
+    seen: list[tuple[Connection, StatusSeen]] = []
+    for company in companies:
+        if seen and monotonic() >= until:
+            break
+        if found := _seen(context, engine, company):
+            seen.append((company, found))
+    return seen
 
 
 def _is_new(found: StatusSeen, before: Mapping[str, Shown]) -> bool:

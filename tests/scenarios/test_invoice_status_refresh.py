@@ -8,11 +8,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from assets.invoices import StatusSeen, status_seen
+from qbo_sync_dagster.actions.connecting import CompanyToPrepare, prepare_company
 from qbo_sync_dagster.ledger import connections
 from qbo_sync_dagster.resources import SyncEngineResource
 from sensors.invoice_status_sensor import invoice_status_sensor
 
-from .conftest import SECRET_KEY
+from .conftest import SECRET_KEY, TIME_ZONE
 
 
 @pytest.fixture
@@ -100,6 +102,28 @@ def test_an_algapsa_that_can_not_be_read_is_looked_at_again_at_the_next_tick(
     [shown] = watch.tick()
 
     assert shown["synced"] == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(1.0, [3, 0, 0, 0]), (15.0, [2, 1, 0, 0]), (70.0, [1, 1, 1, 0])]
+)
+def test_companies_that_a_tick_has_no_time_for_are_shown_at_the_next(
+    world, watch, instance: dg.DagsterInstance, monkeypatch, seconds: float, expected: list[int]
+) -> None:
+    for realm, name in (("9341453299001", "Juniper Row"), ("9341453299002", "Alder Street")):
+        wanted = CompanyToPrepare(world.tenant, realm, name, TIME_ZONE, world.today)
+        company = prepare_company(world.engine.ledger, wanted).company
+        instance.add_dynamic_partitions("realm", [company])
+    clock = [0.0]
+
+    def slow(*of_company: Any) -> StatusSeen:
+        clock[0] += seconds
+        return status_seen(*of_company)
+
+    monkeypatch.setattr("sensors.invoice_status_sensor.monotonic", lambda: clock[0])
+    monkeypatch.setattr("sensors.invoice_status_sensor.status_seen", slow)
+
+    assert [len(watch.tick()) for _ in expected] == expected
 
 
 def test_a_company_without_a_partition_waits_until_it_is_registered(
