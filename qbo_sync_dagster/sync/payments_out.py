@@ -71,6 +71,12 @@ _LEFT_OUT_BY = (
     ExceptionKind.CLOSED_PERIOD,
     ExceptionKind.ORPHAN,
 )
+# Dismissed of a reversal, any of these leaves QuickBooks' payment as it is.
+_NOT_TAKEN_BACK = (
+    ExceptionKind.REVERSAL_TO_RECORD,
+    ExceptionKind.CLOSED_PERIOD,
+    ExceptionKind.PUSH_FAILING,
+)
 # A payment that staff had pushed after they dismissed one of these is pushed.
 _NOT_MAPPED_KINDS = (
     ExceptionKind.PUSH_INVOICE_NOT_MAPPED,
@@ -203,8 +209,8 @@ class _Planner:
             )
             return
         # Drift of that payment is decided first: a reversal on top of it would hide it.
-        if link.drift is not None or self._is_left_alone(
-            ExceptionKind.REVERSAL_TO_RECORD, receipt.row_id, str(receipt.net)
+        if link.drift is not None or any(
+            self._is_left_alone(kind, receipt.row_id, str(receipt.net)) for kind in _NOT_TAKEN_BACK
         ):
             return
         key = (CHANGE_PAYMENT, receipt.row_id)

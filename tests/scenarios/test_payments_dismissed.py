@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.sandbox.algapsa import payments
 from tests.scenarios.conftest import Books
 from tests.scenarios.credit_steps import settle
+from tests.scenarios.deciding import decide
 
 NO_INVOICE = "Payment push keeps failing — invoice not mapped in QBO"
 NO_CUSTOMER = "Payment push keeps failing — customer not mapped in QBO"
@@ -79,4 +82,31 @@ def test_a_dismissed_payment_is_sent_once_staff_say_push(world) -> None:
     world.cycle()
 
     assert received(world) == [40]
+    assert world.titles() == []
+
+
+@pytest.mark.parametrize("hindrance", ["closed books", "refusal"])
+def test_a_dismissed_reversal_is_not_sent_when_what_held_it_is_gone(world, hindrance) -> None:
+    realm = world.company.realm
+    invoice = world.exported(10_000)
+    row = world.record_in_algapsa(invoice, 4_000)
+    world.cycle()
+    if hindrance == "refusal":
+        world.quickbooks.fault("fault:6000", realm=realm, kind="delete", times=99)
+    else:
+        world.quickbooks.set(realm, book_close_date=world.today.isoformat())
+    world.do(payments.reverse_payment, row)
+    for _ in range(5):
+        world.cycle()
+    [told] = world.open()
+    assert told.kind == ("push_failing" if hindrance == "refusal" else "closed_period")
+
+    decide(world, told.number, Action.DISMISS)
+    world.quickbooks.clear_faults(realm)
+    world.quickbooks.set(realm, book_close_date="")
+    for _ in range(2):
+        world.cycle()
+
+    assert received(world) == [40]
+    assert world.operations() == {}
     assert world.titles() == []
