@@ -9,9 +9,11 @@ from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.actions.payments import receipt_of
 from qbo_sync_dagster.domain.catalogue import Action, ExceptionKind
 from qbo_sync_dagster.domain.operation_kinds import CHANGE_PAYMENT
+from qbo_sync_dagster.domain.own_money import Receipt
 from qbo_sync_dagster.domain.payment_exceptions import payment_record
-from qbo_sync_dagster.ledger import decisions, operations
+from qbo_sync_dagster.ledger import decisions, operations, payment_links
 from qbo_sync_dagster.sync.engine import SyncEngine
+from qbo_sync_dagster.sync.payment_books import agreed_minor
 
 
 def record_refund(engine: SyncEngine, choice: Choice, target: str) -> str:
@@ -34,7 +36,8 @@ def _record_refund(engine: SyncEngine, connection: sa.Connection, case: Case, ta
     rows = {case.record_id: case.exception.amounts.get("refund", 0)}
     if case.kind is ExceptionKind.REVERSAL_TO_RECORD:
         receipt = receipt_of(engine, connection, case.realm, case.record_id)
-        rows = dict.fromkeys(receipt.reversals, receipt.taken_back)
+        # Those that QuickBooks took back before stay: its payment is smaller by them.
+        rows = receipt.newest_reversals(_lacking(connection, case, receipt))
         filed = operations.of_records(
             connection, case.realm, {CHANGE_PAYMENT: case.record_id}, lock=True
         )
@@ -57,3 +60,8 @@ def _record_refund(engine: SyncEngine, connection: sa.Connection, case: Case, ta
         )
     settle(connection, case, how=f"recorded as {recorded[:100]}")
     return f"It is on record that {recorded[:100]} in QuickBooks stands for it."
+
+
+def _lacking(connection: sa.Connection, case: Case, receipt: Receipt) -> int:
+    linked = payment_links.of_rows(connection, case.realm, [receipt.row_id])
+    return sum(agreed_minor(link, receipt) - receipt.net for link in linked)

@@ -19,7 +19,7 @@ _OF_QUICKBOOKS = "quickbooks"
 class Receipt:
     """Money that AlgaPSA received on an invoice, in minor units.
 
-    `reversals` are the rows that took `taken_back` of it back.
+    `reversals` are the rows that took `taken_back` of it back, oldest first, each with its part.
     """
 
     row_id: str
@@ -30,12 +30,20 @@ class Receipt:
     method: str
     reference: str
     taken_back: int = 0
-    reversals: tuple[str, ...] = ()
+    reversals: tuple[tuple[str, int], ...] = ()
 
     @property
     def net(self) -> int:
         """What stands of it."""
         return self.minor - self.taken_back
+
+    def newest_reversals(self, minor: int) -> dict[str, int]:
+        """The newest reversals that took back `minor` together: each row with its part."""
+        found: dict[str, int] = {}
+        for row_id, taken in reversed(self.reversals):
+            if sum(found.values()) < minor:
+                found[row_id] = taken
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ def _taken_back(receipts: Sequence[Receipt], reversal: PaymentRecord) -> list[Re
             found[receipt.row_id] = replace(
                 receipt,
                 taken_back=receipt.taken_back + taken,
-                reversals=(*receipt.reversals, reversal.row_id),
+                reversals=(*receipt.reversals, (reversal.row_id, taken)),
             )
             left -= taken
     return list(found.values())

@@ -17,9 +17,9 @@ DRIFT = "Applied payment was changed outside the sync"
 REVERSAL = "Payment reversal to record in QuickBooks"
 
 
-def _act(world, title: str, action: Action) -> str:
+def _act(world, title: str, action: Action, target: str = "") -> str:
     choice = Choice(world.exception(title).number, "Ada", "as the bank statement shows")
-    return resolve(world.engine, Resolution(action, choice))
+    return resolve(world.engine, Resolution(action, choice, target))
 
 
 def _pushed(world) -> dict[str, Decimal]:
@@ -97,6 +97,28 @@ def test_only_the_reversal_that_quickbooks_lacks_is_told(world) -> None:
     told = world.exception(REVERSAL)
     assert told.amounts == {"payment": 5_000, "taken back": 2_000}
     assert "AlgaPSA took 20.00 of it back" in told.what_happened
+
+
+def test_a_reversal_recorded_otherwise_leaves_those_before_and_after_it_carried(world) -> None:
+    _, row, payment = _push(world, 10_000)
+    _reverse_part(world, row, 3_000)
+    world.cycle()
+    world.quickbooks.deposit(world.company.realm, payment)
+    _reverse_part(world, row, 2_000)
+    world.cycle()
+
+    _act(world, REVERSAL, Action.RECORD_REFUND, "JournalEntry 12")
+    world.cycle()
+
+    assert world.in_ledger("SELECT amount_minor FROM decisions") == [(2_000,)]
+    assert _pushed(world) == {payment: 70}
+
+    world.quickbooks.undeposit(world.company.realm, payment)
+    _reverse_part(world, row, 1_000)
+    world.cycle()
+
+    assert _pushed(world) == {payment: 60}
+    assert world.titles() == []
 
 
 def test_a_payment_is_never_sent_again_onto_an_invoice_that_others_have_paid(world) -> None:
