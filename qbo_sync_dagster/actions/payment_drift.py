@@ -13,8 +13,9 @@ from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.actions.payments import is_row, receipt_of
 from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.domain.document_view import LIVE
+from qbo_sync_dagster.domain.drift import drift_version
 from qbo_sync_dagster.domain.operation_kinds import CHANGE_PAYMENT, PUSH_PAYMENT
-from qbo_sync_dagster.domain.payment_view import PaymentView
+from qbo_sync_dagster.domain.payment_view import PaymentView, payment_differences
 from qbo_sync_dagster.ledger import decisions, inbox, links, operations, payment_links
 from qbo_sync_dagster.ledger.payment_links import PaymentLink
 from qbo_sync_dagster.sync.engine import SyncEngine
@@ -73,6 +74,7 @@ def _accept(engine: SyncEngine, connection: sa.Connection, case: Case) -> str:
     if is_row(case.record_id):
         linked = payment_links.of_rows(connection, case.realm, [case.record_id])
         receipt = receipt_of(engine, connection, case.realm, case.record_id)
+        _as_seen(case, str(receipt.net))
         for link in linked:
             links.update(connection, link.link_id, snapshot={"total_minor": receipt.net})
     else:
@@ -86,11 +88,20 @@ def _accept(engine: SyncEngine, connection: sa.Connection, case: Case) -> str:
     return "Each side keeps its payment as it is, and the difference stays on record."
 
 
+def _as_seen(case: Case, version: str) -> None:
+    if version != case.exception.version:
+        raise ActionRefusedError(
+            "The payment changed again since this exception was last shown. Nothing was accepted: "
+            "look again after the next cycle."
+        )
+
+
 def _accept_link(connection: sa.Connection, case: Case, link: PaymentLink) -> None:
     version, amount = case.exception.version, 0
     if link.is_pushed:
         agreed = PaymentView.from_json(link.snapshot or {})
         shown = PaymentView.from_json(link.shown or {})
+        _as_seen(case, drift_version(payment_differences(agreed, shown)))
         amount = link.accepted_minor + agreed.total_minor - shown.total_minor
         state = "live" if shown.state == LIVE else "accepted"
         links.update(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from qbo_sync_dagster.actions.cases import Choice
+from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.actions.resolving import Resolution, resolve
 from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.sandbox.algapsa import payments
@@ -265,3 +266,18 @@ def test_an_ended_payment_that_was_to_be_sent_again_is_not_once_staff_think_bett
     assert (world.operations(), world.titles()) == ({}, [])
     accepted = world.in_ledger("SELECT amount_minor FROM decisions WHERE kind = 'accepted'")
     assert accepted == ([(4_000,)] if second is Action.ACCEPT else [])
+
+
+def test_a_change_that_staff_have_not_seen_is_not_accepted(world, changed) -> None:
+    # Read before a send, when the cycle had told its drift already.
+    world.in_ledger(
+        """UPDATE links SET shown = jsonb_set(shown, '{total_minor}', '2000')
+           WHERE kind = 'payment'"""
+    )
+
+    with pytest.raises(ActionRefusedError, match="changed again"):
+        decide(world, DRIFT, Action.ACCEPT)
+
+    world.cycle()
+    assert world.titles() == [DRIFT]
+    assert world.in_ledger("SELECT * FROM decisions WHERE kind = 'accepted'") == []

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from qbo_sync_dagster.actions.cases import Choice
 from qbo_sync_dagster.actions.errors import ActionRefusedError
@@ -234,3 +235,21 @@ def test_a_payment_that_we_pushed_is_never_followed(world) -> None:
         act(world, DRIFT, Action.APPLY)
 
     assert world.rows(invoice) == [4_000]
+
+
+def test_what_algapsa_holds_of_a_matched_payment_is_accepted_only_as_it_was_told(
+    world, matched
+) -> None:
+    invoice, row, _ = matched
+    world.do(payments.reverse_payment, row)
+    world.cycle()
+    with world.owner.begin() as connection:
+        connection.execute(sa.text("UPDATE invoice_payments SET amount = -1000 WHERE amount < 0"))
+
+    with pytest.raises(ActionRefusedError, match="changed again"):
+        act(world, DRIFT, Action.ACCEPT)
+    world.cycle()
+    act(world, DRIFT, Action.ACCEPT)
+
+    assert world.rows(invoice) == [4_000, -1_000]
+    settled(world)
