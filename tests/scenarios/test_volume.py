@@ -7,7 +7,14 @@ import pytest
 from qbo_sync_dagster.sandbox.algapsa import edits, invoices
 from qbo_sync_dagster.sandbox.algapsa.bulk import bulk_invoices
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge
-from qbo_sync_dagster.sync import drift, outbound, posting, reconsider, unlinked, unsettled
+from qbo_sync_dagster.sync import (
+    changed_in_algapsa,
+    outbound,
+    posting,
+    reconsider,
+    unlinked,
+    unsettled,
+)
 
 MOST_CALLS = 45
 
@@ -17,7 +24,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of two, so that five documents take three."""
     monkeypatch.setattr(outbound, "PAGE", 2)
     monkeypatch.setattr(unlinked, "PAGE", 2)
-    monkeypatch.setattr(drift, "_PAGE", 2)
+    monkeypatch.setattr(changed_in_algapsa, "_PAGE", 2)
     monkeypatch.setattr(posting, "CHUNK", 2)
     monkeypatch.setattr(reconsider, "_CHUNK", 2)
     monkeypatch.setattr(unsettled, "PAGE", 2)

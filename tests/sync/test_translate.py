@@ -122,4 +122,4 @@ def test_what_was_edited_since_it_was_sent_shows() -> None:
 
     found = differences(sent_view(encode_body(body), shown), shown)
 
-    assert [each.field for each in found] == ["number", "line 1"]
+    assert [each.field for each in found] == ["number", "added line 1"]
