@@ -21,12 +21,13 @@ class PlannedChange:
     """`settled` is what both sides agree on afterwards, `wanted` how the payment is to look.
 
     The two differ by what it is smaller for a refund. `accepted_minor` is what AlgaPSA has more
-    than is agreed on.
+    than is agreed on, `unapplied_minor` what comes back without an invoice to go to.
     """
 
     settled: PaymentView
     wanted: PaymentView
     accepted_minor: int
+    unapplied_minor: int = 0
 
     @property
     def is_removal(self) -> bool:
@@ -52,7 +53,7 @@ def plan_re_export(agreed: PaymentView, net_minor: int) -> PlannedChange:
     if more > 0 and len(whole.lines) == 1:
         raised = {invoice: minor + more for invoice, minor in whole.lines.items()}
         whole = replace(whole, lines=MappingProxyType(raised))
-    return PlannedChange(whole, whole, 0)
+    return PlannedChange(whole, whole, 0, 0 if whole.lines else max(0, more))
 
 
 def refund_allowance(refunded_minor: int, others: Iterable[tuple[PaymentView, PaymentView]]) -> int:

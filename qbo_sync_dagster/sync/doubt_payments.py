@@ -142,13 +142,20 @@ def link_payment(
     exceptions.resolve(connection, ctx.realm, PUSH_KINDS, [record], "The payment is in QuickBooks.")
     unapplied = sent.applied_minor - agreed.applied_minor
     if unapplied > 0:
-        exceptions.raise_all(connection, ctx.realm, _not_applied(ctx, new, unapplied))
+        exceptions.raise_all(connection, ctx.realm, told_unapplied(ctx, new, unapplied))
 
 
-def _not_applied(
-    ctx: CycleContext, link: payment_links.NewPaymentLink, unapplied_minor: int
+def told_unapplied(
+    ctx: CycleContext,
+    link: payment_links.NewPaymentLink | payment_links.PaymentLink,
+    unapplied_minor: int,
 ) -> list[ExceptionRecord]:
-    money = own_money(ctx.algapsa.payments([link.invoice_id]))
+    """The exception of a payment of ours of which QuickBooks left a part unapplied.
+
+    Raises the gateway's errors.
+    """
+    invoices = [link.invoice_id] if link.invoice_id else []
+    money = own_money(ctx.algapsa.payments(invoices))
     receipts = {receipt.row_id: receipt for receipt in money.receipts}
     return [
         not_applied(
@@ -157,7 +164,7 @@ def _not_applied(
             link.quickbooks_id,
             unapplied_minor,
         )
-        for header in ctx.algapsa.document_headers([link.invoice_id])
+        for header in ctx.algapsa.document_headers(invoices)
         if link.algapsa_id in receipts
     ]
 

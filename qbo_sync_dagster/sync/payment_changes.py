@@ -56,6 +56,7 @@ from qbo_sync_dagster.quickbooks.payment_bodies import (
     payment_removal_body,
 )
 from qbo_sync_dagster.sync.context import CycleContext
+from qbo_sync_dagster.sync.doubt_payments import told_unapplied
 from qbo_sync_dagster.sync.invoice_room import InvoiceRoom
 from qbo_sync_dagster.sync.levels import Terms
 from qbo_sync_dagster.sync.names_shown import names_on_payments
@@ -308,7 +309,8 @@ class PaymentChangeSettler:
             elif shown is not None:
                 wanted = PaymentView.from_json(sent["wanted"])
                 settled = PaymentView.from_json(sent.get("settled", sent["wanted"]))
-                plan = PlannedChange(settled, wanted, int(sent.get("accepted_minor", 0)))
+                amounts = [int(sent.get(key, 0)) for key in ("accepted_minor", "unapplied_minor")]
+                plan = PlannedChange(settled, wanted, *amounts)
                 _agree(connection, self._ctx, link, plan, _shown_by(shown), posting.request_id)
 
     def moved(
@@ -350,6 +352,7 @@ def _outgoing(change: _Change, payment: Payment) -> Outgoing:
         "wanted": wanted.as_json(),
         "settled": plan.settled.as_json(),
         "accepted_minor": plan.accepted_minor,
+        "unapplied_minor": plan.unapplied_minor,
         "net": change.receipt.net,
     }
     if plan.is_removal:
@@ -497,6 +500,9 @@ def _agree(
         drift=None,
     )
     _settle(connection, ctx, link, "change payment", plan.wanted, request_id)
+    if plan.unapplied_minor:
+        records = told_unapplied(ctx, link, plan.unapplied_minor)
+        exceptions.raise_all(connection, ctx.realm, records)
 
 
 def _settle(

@@ -14,6 +14,7 @@ from qbo_sync_dagster.sandbox.algapsa import payments
 
 REFUND = "Refund to record in QuickBooks"
 DRIFT = "Applied payment was changed outside the sync"
+UNAPPLIED = "Pushed payment was not applied to its invoice in QuickBooks"
 REVERSAL = "Payment reversal to record in QuickBooks"
 
 
@@ -119,6 +120,24 @@ def test_a_reversal_recorded_otherwise_leaves_those_before_and_after_it_carried(
 
     assert _pushed(world) == {payment: 60}
     assert world.titles() == []
+
+
+def test_what_comes_back_to_a_payment_that_was_accepted_unapplied_is_told(world) -> None:
+    _, _, payment = _push(world, 4_000)
+    world.repay(payment, TotalAmt=Decimal(30), Line=[])
+    world.cycle()
+    _act(world, DRIFT, Action.ACCEPT)
+    world.cycle()
+    world.repay(payment, TotalAmt=Decimal(20))
+    world.cycle()
+
+    _act(world, DRIFT, Action.RE_EXPORT)
+    world.cycle()
+    world.cycle()
+
+    assert _pushed(world) == {payment: 40}
+    assert world.titles() == [UNAPPLIED]
+    assert "10.00 of it was not applied" in world.exception(UNAPPLIED).what_happened
 
 
 def test_a_payment_is_never_sent_again_onto_an_invoice_that_others_have_paid(world) -> None:
