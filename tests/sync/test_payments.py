@@ -503,8 +503,12 @@ def test_epoch_is_read_after_the_locks_and_before_the_write(
 
     def noted_require(connection: sa.Connection, lease: leases.Lease) -> None:
         with books.owner.connect() as other:
+            # The server is shared with other tests: pg_locks shows every database's locks.
             locked = other.execute(
-                sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+                sa.text(
+                    "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+                    " WHERE l.locktype = 'advisory' AND d.datname = current_database()"
+                )
             ).scalar_one()
         steps.append(f"epoch with {locked} advisory lock")
         require(connection, lease)
