@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +29,56 @@ class Effect:
     after: Any = None
     request_id: str | None = None
     intuit_tid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest row of a chain: its number and its digest. Zero rows: number 0."""
+
+    sequence: int
+    digest: str
+
+
+class Tampering(StrEnum):
+    """What was done to a chain, as far as it shows."""
+
+    CHANGED = "changed"
+    MISSING = "missing"
+    MOVED = "moved"
+    ADDED = "added"
+    CUT = "cut"
+    REWRITTEN = "rewritten"
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The first row of a chain that is not what was written. `found_at` is where a moved row is."""
+
+    sequence: int
+    kind: Tampering
+    found_at: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What happened to it, for people."""
+        row = f"Row {self.sequence}"
+        told = {
+            Tampering.CHANGED: f"{row} was changed after it was written.",
+            Tampering.MISSING: f"{row} is missing.",
+            Tampering.MOVED: f"{row} stands as row {self.found_at} now: rows were reordered.",
+            Tampering.ADDED: f"{row} was put in afterwards.",
+            Tampering.CUT: f"The log ends before row {self.sequence}, which is missing.",
+            Tampering.REWRITTEN: f"{row} was replaced by another one.",
+        }
+        return told[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How far a chain holds together: its last good row, and the first bad one."""
+
+    last: Head
+    broken: Break | None
 
 
 def append(connection: sa.Connection, realm: str, effects: Sequence[Effect]) -> None:
@@ -65,26 +116,106 @@ def chained(row: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def first_break(connection: sa.Connection, realm: str) -> int | None:
-    """The sequence number of the first row that does not follow from the one before, or None."""
-    digest, expected = _GENESIS, 1
-    rows = connection.execute(
-        sa.select(audit_log).where(audit_log.c.realm == realm).order_by(audit_log.c.sequence)
+def verify(connection: sa.Connection, realm: str, seen: Head | None = None) -> Verified:
+    """Follow a company's chain from its first row to the head row; stops at the first break.
+
+    `seen` is the head that an earlier look showed: a chain that was written anew from beginning to
+    end holds together, but no longer leads through it.
+    """
+    chain = _Chain(connection, realm, seen)
+    head: Head | None = None
+    for row in connection.execute(_whole(realm), execution_options={"yield_per": 1000}).mappings():
+        if row["head_sequence"] is not None:
+            head = Head(row["head_sequence"], row["head_digest"])
+        # One row without a sequence: the company has a head, or nothing at all.
+        if row["sequence"] is not None and (broken := chain.take(row)):
+            return Verified(chain.last, broken)
+    return Verified(chain.last, chain.end(head))
+
+
+def first_break(connection: sa.Connection, realm: str) -> Break | None:
+    """The first row of a company's chain that does not follow from the one before, or None."""
+    return verify(connection, realm).broken
+
+
+def audited_realms(connection: sa.Connection) -> list[str]:
+    """Every company with an audit log, forgotten ones included."""
+    both = sa.union(sa.select(audit_heads.c.realm), sa.select(audit_log.c.realm).distinct())
+    return sorted(connection.execute(both).scalars())
+
+
+class _Chain:
+    """What was followed of one company's chain so far."""
+
+    def __init__(self, connection: sa.Connection, realm: str, seen: Head | None) -> None:
+        self._connection = connection
+        self._realm = realm
+        self._seen = seen
+        self.last = Head(0, _GENESIS)
+
+    def take(self, row: sa.RowMapping) -> Break | None:
+        """Follow one more row, the next by its number."""
+        expected = self.last.sequence + 1
+        follows = row["sequence"] == expected and row["previous_digest"] == self.last.digest
+        if not follows or _digest(row, expected) != row["digest"]:
+            return self._break(row, expected)
+        self.last = Head(expected, row["digest"])
+        if self._seen and self._seen.sequence == expected and self._seen != self.last:
+            return Break(expected, Tampering.REWRITTEN)
+        return None
+
+    def end(self, head: Head | None) -> Break | None:
+        """The break behind the last row, if the head row knows of another end."""
+        last = self.last.sequence
+        if head is None:
+            return Break(last + 1, Tampering.CUT) if last or self._seen else None
+        if head.sequence > last or (self._seen and self._seen.sequence > last):
+            return Break(last + 1, Tampering.CUT)
+        if head.sequence < last:
+            return Break(head.sequence + 1, Tampering.ADDED)
+        return Break(last, Tampering.REWRITTEN) if head.digest != self.last.digest else None
+
+    def _break(self, row: sa.RowMapping, expected: int) -> Break:
+        if found_at := self._place_of(expected):
+            return Break(expected, Tampering.MOVED, found_at)
+        if row["sequence"] != expected:
+            kind = Tampering.MISSING if row["sequence"] > expected else Tampering.ADDED
+            return Break(min(expected, row["sequence"]), kind)
+        if _digest(row, expected) != row["digest"]:
+            return Break(expected, Tampering.CHANGED)
+        # The row is whole and names another one before it: that one was made to look whole, too.
+        return Break(max(expected - 1, 1), Tampering.REWRITTEN)
+
+    def _place_of(self, sequence: int) -> int | None:
+        """Where the row with this number stands now, if it was given another number."""
+        after_last = sa.select(audit_log).where(
+            audit_log.c.realm == self._realm,
+            audit_log.c.previous_digest == self.last.digest,
+            audit_log.c.sequence != sequence,
+        )
+        for row in self._connection.execute(after_last).mappings():
+            if _digest(row, sequence) == row["digest"]:
+                return int(row["sequence"])
+        return None
+
+
+def _whole(realm: str) -> sa.Select[Any]:
+    """Rows and head in one statement, so that both are of one instant."""
+    asked = sa.select(sa.literal(realm).label("asked_realm")).subquery()
+    both = asked.outerjoin(audit_log, audit_log.c.realm == asked.c.asked_realm).outerjoin(
+        audit_heads, audit_heads.c.realm == asked.c.asked_realm
     )
-    for row in rows.mappings():
-        content = {key: value for key, value in row.items() if key != "digest"}
-        if (
-            row["sequence"] != expected
-            or row["previous_digest"] != digest
-            or chained(content) != row["digest"]
-        ):
-            return expected
-        digest, expected = row["digest"], expected + 1
-    head = connection.execute(
-        sa.select(audit_heads.c.sequence, audit_heads.c.digest).where(audit_heads.c.realm == realm)
-    ).one_or_none()
-    ends_here = tuple(head) == (expected - 1, digest) if head else expected == 1
-    return None if ends_here else expected
+    head = (
+        audit_heads.c.sequence.label("head_sequence"),
+        audit_heads.c.digest.label("head_digest"),
+    )
+    return sa.select(audit_log, *head).select_from(both).order_by(audit_log.c.sequence)
+
+
+def _digest(row: sa.RowMapping, sequence: int) -> str:
+    """The digest that a stored row would have under this number."""
+    content = {column.name: row[column.name] for column in audit_log.c if column.name != "digest"}
+    return chained(content | {"sequence": sequence})
 
 
 def _row(realm: str, sequence: int, effect: Effect) -> dict[str, Any]:
