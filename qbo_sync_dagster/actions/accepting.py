@@ -5,39 +5,62 @@ AlgaPSA is never changed. Payments and credits are accepted in their own modules
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import sqlalchemy as sa
 
 from qbo_sync_dagster.actions.cases import Case, Choice, decide, settle
 from qbo_sync_dagster.actions.errors import ActionRefusedError
+from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import Action, ExceptionKind
+from qbo_sync_dagster.domain.document_changes import is_cancelled, may_be_updated
 from qbo_sync_dagster.domain.document_kinds import INVOICE
 from qbo_sync_dagster.domain.document_view import DocumentView, differences
 from qbo_sync_dagster.domain.drift import drift_version
 from qbo_sync_dagster.domain.money import format_minor
 from qbo_sync_dagster.domain.operation_kinds import UPDATE_DOCUMENT, VOID_DOCUMENT
-from qbo_sync_dagster.ledger import decisions, document_links, exceptions, links, operations
+from qbo_sync_dagster.ledger import (
+    connections,
+    decisions,
+    document_links,
+    exceptions,
+    links,
+    operations,
+)
 from qbo_sync_dagster.ledger.links import Link
+from qbo_sync_dagster.sync.engine import SyncEngine
 from qbo_sync_dagster.sync.payment_intake import NOT_OURS
 
 
-def accept(ledger: sa.Engine, choice: Choice) -> str:
+def accept(engine: SyncEngine, choice: Choice) -> str:
     """Accept the difference that an exception about a document tells of; says what follows.
 
-    Raises ActionRefusedError, also if the document moved since the exception was last shown.
+    Raises ActionRefusedError, also if the document moved since the exception was last shown, and
+    AlgaPsaError.
     """
-    return decide(ledger, choice, Action.ACCEPT, _accept)
+    return decide(
+        engine.ledger,
+        choice,
+        Action.ACCEPT,
+        lambda connection, case: _accept(engine, connection, case),
+    )
 
 
-def _accept(connection: sa.Connection, case: Case) -> str:
+def _accept(engine: SyncEngine, connection: sa.Connection, case: Case) -> str:
     link = document_links.held(connection, case.realm, case.record_id)
     if link is None:
         raise ActionRefusedError(
             "The document is no longer linked, so there is nothing to accept. The next cycle "
             "closes the exception."
         )
+    if case.kind in _OF_VOIDS:
+        return _without_void(connection, case, link, _in_algapsa(engine, connection, case))
     return _ACCEPTED[case.kind](connection, case, link)
+
+
+def _in_algapsa(engine: SyncEngine, connection: sa.Connection, case: Case) -> DocumentHeader | None:
+    algapsa = engine.open_algapsa(connections.get(connection, case.realm))
+    return next(iter(algapsa.document_headers([case.record_id])), None)
 
 
 def _quickbooks_version(connection: sa.Connection, case: Case, link: Link) -> str:
@@ -94,18 +117,53 @@ def _exported_version(connection: sa.Connection, case: Case, link: Link) -> str:
     total = case.exception.amounts.get("AlgaPSA total")
     if total is None:
         raise ActionRefusedError(_MOVED)
+    return _as_exported(connection, case, link, total, case.exception.version)
+
+
+def _as_exported(
+    connection: sa.Connection, case: Case, link: Link, total_minor: int, fingerprint: str
+) -> str:
+    """The link stands for AlgaPSA's version of this total; nothing filed for it is sent."""
     _withdraw(connection, case, UPDATE_DOCUMENT)
-    difference = _agreed(link).total_minor - total
+    _withdraw(connection, case, VOID_DOCUMENT)
+    difference = _agreed(link).total_minor - total_minor
     links.update(
         connection,
         link.link_id,
-        fingerprint=case.exception.version,
+        fingerprint=fingerprint,
         difference_minor=difference,
         accepted_minor=difference,
     )
-    _close_total_difference(connection, case)
-    _keep(connection, case, difference, before=link.fingerprint, after=case.exception.version)
+    _keep(connection, case, difference, before=link.fingerprint, after=fingerprint)
+    _close(connection, case, _SETTLED_AS_EXPORTED)
     return f"QuickBooks keeps {_label(link)} as it was exported.{_named(difference)}"
+
+
+def _without_void(
+    connection: sa.Connection, case: Case, link: Link, header: DocumentHeader | None
+) -> str:
+    """QuickBooks keeps its document: alone, or beside AlgaPSA's where that stands by now."""
+    if case.kind is ExceptionKind.CLOSED_PERIOD:
+        _refuse_without_void(connection, case)
+    if header is None or is_cancelled(header):
+        return _only_in_quickbooks(connection, case, link)
+    if case.kind not in _FAILED_VOIDS:
+        raise ActionRefusedError(_MOVED)
+    if not may_be_updated(header):
+        return _void_given_up(connection, case, link)
+    if header.fingerprint != case.exception.version.removeprefix("voided:"):
+        raise ActionRefusedError(_MOVED)
+    return _as_exported(connection, case, link, header.exported_minor, header.fingerprint)
+
+
+def _void_given_up(connection: sa.Connection, case: Case, link: Link) -> str:
+    """A draft in AlgaPSA stays told as such: nothing of it was decided but the void."""
+    _withdraw(connection, case, VOID_DOCUMENT)
+    settle(connection, case, how="accepted")
+    return (
+        f"{_label(link)} is not voided in QuickBooks. It is a draft in AlgaPSA: finalize it there, "
+        "and its payments go on."
+    )
 
 
 def _kept_in_quickbooks(connection: sa.Connection, case: Case, link: Link) -> str:
@@ -137,16 +195,14 @@ def _only_in_quickbooks(connection: sa.Connection, case: Case, link: Link) -> st
     return f"{told} Payments on it are QuickBooks' own from now on."
 
 
-def _closed_books(connection: sa.Connection, case: Case, link: Link) -> str:
-    """A void that waits for closed books is given up; QuickBooks keeps the document."""
-    waiting = operations.of_records(connection, case.realm, {VOID_DOCUMENT: case.record_id})
-    if not waiting:
+def _refuse_without_void(connection: sa.Connection, case: Case) -> None:
+    """Raises ActionRefusedError unless a void waits for closed books."""
+    if not operations.of_records(connection, case.realm, {VOID_DOCUMENT: case.record_id}):
         raise ActionRefusedError(
             "Only what is to be voided or taken back can be given up here. Re-date what is to be "
             "created; where an update waits, accept QuickBooks' version in the document's own "
             "exception."
         )
-    return _only_in_quickbooks(connection, case, link)
 
 
 _ACCEPTED: Mapping[ExceptionKind, Callable[[sa.Connection, Case, Link], str]] = {
@@ -154,11 +210,15 @@ _ACCEPTED: Mapping[ExceptionKind, Callable[[sa.Connection, Case, Link], str]] = 
     ExceptionKind.DRIFT_GONE: _loss,
     ExceptionKind.TOTAL_DIFFERENCE: _total,
     ExceptionKind.CHANGED_IN_ALGAPSA: _exported_version,
-    ExceptionKind.DELETED_IN_ALGAPSA: _only_in_quickbooks,
-    ExceptionKind.VOIDED_IN_ALGAPSA: _only_in_quickbooks,
-    ExceptionKind.VOID_FAILING: _only_in_quickbooks,
-    ExceptionKind.CLOSED_PERIOD: _closed_books,
 }
+_FAILED_VOIDS = frozenset({ExceptionKind.VOID_FAILING, ExceptionKind.CLOSED_PERIOD})
+# What AlgaPSA had withdrawn when they were told may stand there again.
+_OF_VOIDS = _FAILED_VOIDS | {ExceptionKind.DELETED_IN_ALGAPSA, ExceptionKind.VOIDED_IN_ALGAPSA}
+_SETTLED_AS_EXPORTED = (
+    ExceptionKind.TOTAL_DIFFERENCE,
+    ExceptionKind.CHANGED_IN_ALGAPSA,
+    *_FAILED_VOIDS,
+)
 _MOVED = (
     "The document changed again since this exception was last shown. Nothing was accepted: run a "
     "cycle, look at what stands there now, and decide then."
@@ -216,10 +276,14 @@ def _remember(connection: sa.Connection, case: Case, amount_minor: int) -> None:
 
 
 def _close_total_difference(connection: sa.Connection, case: Case) -> None:
+    _close(connection, case, [ExceptionKind.TOTAL_DIFFERENCE])
+
+
+def _close(connection: sa.Connection, case: Case, kinds: Iterable[ExceptionKind]) -> None:
     exceptions.resolve(
         connection,
         case.realm,
-        [ExceptionKind.TOTAL_DIFFERENCE],
+        list(kinds),
         [case.exception.record],
         f"accepted with exception {case.exception.number}",
         case.by,

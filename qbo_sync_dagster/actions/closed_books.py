@@ -49,7 +49,7 @@ def accept_closed(engine: SyncEngine, choice: Choice) -> str:
         case = open_case(connection, choice, Action.ACCEPT)
     act = _of_record(engine, case)
     if act is None:
-        return accept(engine.ledger, choice)
+        return accept(engine, choice)
     return decide(engine.ledger, choice, Action.ACCEPT, act)
 
 

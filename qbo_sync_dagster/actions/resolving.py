@@ -68,7 +68,7 @@ _RECONNECT = (
 _SERVED: Mapping[Action, Callable[[SyncEngine, Resolution], str]] = {
     Action.DISMISS: lambda engine, wanted: dismiss(engine.ledger, wanted.choice),
     Action.RETRY: lambda engine, wanted: retry(engine.ledger, wanted.choice),
-    Action.ACCEPT: lambda engine, wanted: accept(engine.ledger, wanted.choice),
+    Action.ACCEPT: lambda engine, wanted: accept(engine, wanted.choice),
     Action.RE_EXPORT: lambda engine, wanted: re_export(engine.ledger, wanted.choice),
     Action.VOID: lambda engine, wanted: void_in_quickbooks(engine.ledger, wanted.choice),
     Action.RE_DATE: lambda engine, wanted: re_date(engine.ledger, wanted.choice),

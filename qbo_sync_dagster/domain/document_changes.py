@@ -96,7 +96,7 @@ def void_failing(
         kind=ExceptionKind.VOID_FAILING,
         record=f"invoice:{invoice_id}",
         what_happened=(
-            f"{label} was voided in AlgaPSA and still stands in QuickBooks: {sentence} Nothing was "
+            f"{label} is to be voided in QuickBooks and still stands there: {sentence} Nothing was "
             "sent."
         ),
         references=(
