@@ -183,6 +183,7 @@ class CreditRemovalLevel:
     ) -> bool:
         """One that is gone is as wanted; one that moved is read again."""
         if isinstance(error, ObjectNotFoundError):
+            operations.bump(connection, operation.operation_id)
             self._gone(connection, operation, self._links[operation.record_id])
             return True
         if isinstance(error, StaleObjectError | ClosedPeriodError):

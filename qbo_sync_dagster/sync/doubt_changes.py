@@ -89,8 +89,13 @@ def _carry_out(
             postings.answer(
                 connection, ctx.realm, posting.request_id, "absent", code=CHANGED_MEANWHILE
             )
+            # What staff file next on the record would otherwise be sent under the id used here.
             operations.change(
-                connection, ids, "cancelled", reason="The object was changed in QuickBooks."
+                connection,
+                ids,
+                "cancelled",
+                reason="The object was changed in QuickBooks.",
+                more_attempts=1,
             )
             settler.moved(connection, posting, shown)
 
