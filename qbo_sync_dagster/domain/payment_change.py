@@ -1,7 +1,8 @@
 """What a pushed payment becomes in QuickBooks when AlgaPSA took part of it back or staff resend it.
 
-A reversal only ever takes away: neither what staff accepted to be less there nor what the payment
-was reduced by for a refund comes back with it.
+A reversal takes away only what AlgaPSA took back with it: neither what staff accepted to be less
+there nor what the payment was reduced by for a refund comes back, and what they accepted to be
+more there stays.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ class PlannedChange:
     """`settled` is what both sides agree on afterwards, `wanted` how the payment is to look.
 
     The two differ by what it is smaller for a refund. `accepted_minor` is what AlgaPSA has more
-    than is agreed on, `unapplied_minor` what comes back without an invoice to go to.
+    than is agreed on (negative: less), `unapplied_minor` what comes back without an invoice to go
+    to.
     """
 
     settled: PaymentView
@@ -35,12 +37,18 @@ class PlannedChange:
         return self.wanted.total_minor <= 0
 
 
-def plan_reversal(agreed: PaymentView, net_minor: int, for_refunds_minor: int) -> PlannedChange:
-    """The payment once AlgaPSA holds `net_minor` of it; `for_refunds_minor` is gone from it."""
-    left = max(0, min(net_minor, agreed.total_minor))
+def plan_reversal(
+    agreed: PaymentView, net_minor: int, for_refunds_minor: int, kept_minor: int = 0
+) -> PlannedChange:
+    """The payment once AlgaPSA holds `net_minor` of it; `for_refunds_minor` is gone from it.
+
+    `kept_minor` is what staff accepted that QuickBooks holds more.
+    """
+    net = max(0, net_minor)
+    left = min(net + kept_minor, agreed.total_minor)
     settled = _of_total(agreed, left)
     wanted = _of_total(settled, max(0, left - for_refunds_minor))
-    return PlannedChange(settled, wanted, max(0, net_minor) - left)
+    return PlannedChange(settled, wanted, net - left)
 
 
 def plan_re_export(agreed: PaymentView, net_minor: int) -> PlannedChange:

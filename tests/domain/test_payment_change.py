@@ -49,6 +49,25 @@ def test_what_was_accepted_to_be_less_never_comes_back_with_a_reversal() -> None
     assert (plan.wanted, plan.accepted_minor) == (paid(3_000), 500)
 
 
+def test_what_was_accepted_to_be_more_stays_with_a_reversal() -> None:
+    plan = plan_reversal(paid(4_000), 2_500, 0, 1_000)
+
+    assert (plan.wanted, plan.settled, plan.accepted_minor) == (paid(3_500), paid(3_500), -1_000)
+
+
+def test_a_payment_taken_back_whole_stays_by_what_was_accepted_to_be_more() -> None:
+    plan = plan_reversal(paid(4_000), 0, 0, 1_000)
+
+    assert (plan.wanted.total_minor, plan.accepted_minor) == (1_000, -1_000)
+    assert not plan.is_removal
+
+
+def test_what_was_accepted_to_be_more_is_over_once_algapsa_holds_it_again() -> None:
+    plan = plan_reversal(paid(4_000), 4_000, 0, 1_000)
+
+    assert (plan.wanted, plan.accepted_minor) == (paid(4_000), 0)
+
+
 def test_a_reversal_takes_the_unapplied_rest_first() -> None:
     assert plan_reversal(paid(10_000, inv=6_000), 7_000, 0).wanted.lines == {"inv": 6_000}
     assert plan_reversal(paid(10_000, inv=6_000), 5_000, 0).wanted.lines == {"inv": 5_000}
