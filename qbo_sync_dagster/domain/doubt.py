@@ -13,6 +13,8 @@ from enum import Enum
 MAY_STILL_ARRIVE = timedelta(seconds=130)
 # Intuit tells nothing certain about how long a request id is remembered; a day was seen.
 RESEND_WITHIN = timedelta(hours=12)
+# QuickBooks stamps whole seconds, and how far its clock is off ours is known to a call's length.
+_STAMPED_WITHIN = timedelta(minutes=1)
 
 
 class Verdict(Enum):
@@ -56,6 +58,19 @@ def judge(evidence: Evidence) -> Verdict:
     if evidence.in_batch and evidence.batch_found:
         return Verdict.NEW_ATTEMPT
     return Verdict.SEND_AGAIN
+
+
+def may_be_made_by(
+    created_at: datetime | None, *, first_sent_at: datetime, sent_at: datetime
+) -> bool:
+    """Whether an object was created when a posting may have made it, all on one clock.
+
+    Of one without a time of creation nobody can say that it was not.
+    """
+    if created_at is None:
+        return True
+    earliest = first_sent_at - _STAMPED_WITHIN
+    return earliest <= created_at <= sent_at + MAY_STILL_ARRIVE + _STAMPED_WITHIN
 
 
 class ChangeVerdict(Enum):

@@ -16,6 +16,8 @@ from qbo_sync_dagster.quickbooks.wire import encode_body, parse_instant
 
 # More than this never comes in one change answer, so this many means that some are missing.
 MOST_CHANGES = 1000
+# The version of an object that nobody has saved since it was created.
+_UNSAVED = "0"
 _PAGE_FIELDS = frozenset({"startposition", "maxresults", "totalcount"})
 
 
@@ -37,6 +39,17 @@ class RawObject:
     deleted: bool
     updated_at: datetime | None
     payload: dict[str, Any]
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When it was created; None if it does not say so."""
+        meta = self.payload.get("MetaData")
+        return parse_instant(meta.get("CreateTime")) if isinstance(meta, dict) else None
+
+    @property
+    def is_as_created(self) -> bool:
+        """Whether nobody has saved it since it was created."""
+        return self.sync_token == _UNSAVED
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from qbo_sync_dagster.domain.identity import Findings
 from qbo_sync_dagster.domain.money import to_minor
 from qbo_sync_dagster.domain.operation_kinds import APPLY_CREDIT
 from qbo_sync_dagster.domain.sync_marker import markers_in
-from qbo_sync_dagster.ledger import credit_links, inbox, postings
+from qbo_sync_dagster.ledger import credit_links, inbox, payment_links, postings
 from qbo_sync_dagster.quickbooks.answers import RawObject
 from qbo_sync_dagster.quickbooks.objects import parse_payment
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.credits_in import link_found
 from qbo_sync_dagster.sync.poll import Polled
-from qbo_sync_dagster.sync.recognition import newest
+from qbo_sync_dagster.sync.recognition import EditedObjects, newest
 
 
 class CreditRecogniser:
@@ -31,6 +31,7 @@ class CreditRecogniser:
         self._ctx = ctx
         self._seen: list[SeenCredit] = []
         self._unknown_gone = 0
+        self._edited = EditedObjects(polled)
         payments = [item for item in newest(polled.objects) if item.entity == "Payment"]
         ids = {item.id for item in payments}
         with ctx.reading() as connection:
@@ -38,14 +39,15 @@ class CreditRecogniser:
                 link.payment_id for link in credit_links.of_payments(connection, ctx.realm, ids)
             }
             known = inbox.seen_live(connection, ctx.realm, "Payment", ids)
+            pushed = payment_links.ever_linked(connection, ctx.realm)
         for item in payments:
             # One that stood before is not the one in doubt; of the others nobody can tell.
             if item.deleted and item.id not in known and item.id not in linked:
                 self._unknown_gone += 1
             elif not item.deleted and item.id not in linked:
-                self._note(item)
+                self._note(item, is_pushed=item.id in pushed)
 
-    def _note(self, item: RawObject) -> None:
+    def _note(self, item: RawObject, *, is_pushed: bool) -> None:
         try:
             payment = parse_payment(item.payload)
             seen = SeenCredit(
@@ -61,6 +63,8 @@ class CreditRecogniser:
             self._unknown_gone += 1
         elif payment.total == 0 or seen.markers:
             self._seen.append(seen)
+        if not (payment.is_void or seen.markers or is_pushed):
+            self._edited.note(item)
 
     def findings(self, unanswered: Sequence[postings.Posting]) -> Mapping[int, Findings]:
         """Which of the payments is each posting's; each answers to one application."""
@@ -77,6 +81,7 @@ class CreditRecogniser:
                 own = own[:1]
             taken.update(own)
             suspects = sum(_could_be(identity, each) for each in free if each.payment_id not in own)
+            suspects += self._edited.that_may_be(posting, but=taken)
             found[posting.posting_id] = Findings(own, suspects + self._unknown_gone)
         return found
 

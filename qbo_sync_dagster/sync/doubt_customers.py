@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -14,7 +14,7 @@ from qbo_sync_dagster.quickbooks.objects import parse_customer
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.customer_links import link_customer
 from qbo_sync_dagster.sync.poll import Polled
-from qbo_sync_dagster.sync.recognition import newest
+from qbo_sync_dagster.sync.recognition import EditedObjects, newest
 
 
 class CustomerRecogniser:
@@ -31,10 +31,29 @@ class CustomerRecogniser:
             for item in newest(polled.objects)
             if item.entity == "Customer" and item.id not in linked and not item.deleted
         ]
+        self._edited = EditedObjects(polled)
+        for item in self._unlinked:
+            self._edited.note(item)
 
     def findings(self, unanswered: Sequence[postings.Posting]) -> Mapping[int, Findings]:
-        """The active customers that bear the name sent; inactive ones of that name are suspects."""
-        return {posting.posting_id: self._named(posting.identity["name"]) for posting in unanswered}
+        """The active customers that bear the name sent.
+
+        Inactive ones of that name are suspects, and renamed ones that were created at that time.
+        """
+        found = {
+            posting.posting_id: self._named(posting.identity["name"]) for posting in unanswered
+        }
+        taken = {object_id for findings in found.values() for object_id in findings.own}
+        return {
+            posting.posting_id: self._with_suspects(posting, found[posting.posting_id], taken)
+            for posting in unanswered
+        }
+
+    def _with_suspects(
+        self, posting: postings.Posting, found: Findings, taken: Collection[str]
+    ) -> Findings:
+        edited = self._edited.that_may_be(posting, but=taken)
+        return Findings(found.own, found.suspects + edited)
 
     def _named(self, wanted: str) -> Findings:
         own, suspects = [], 0

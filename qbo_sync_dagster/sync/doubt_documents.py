@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -16,7 +16,7 @@ from qbo_sync_dagster.quickbooks.objects import SalesDocument, parse_document
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.document_links import FoundDocument, link_documents
 from qbo_sync_dagster.sync.poll import Polled
-from qbo_sync_dagster.sync.recognition import newest
+from qbo_sync_dagster.sync.recognition import EditedObjects, newest
 from qbo_sync_dagster.sync.translate import document_view, sent_view
 
 
@@ -59,6 +59,7 @@ class _Unlinked:
     def __init__(self, ctx: CycleContext, polled: Polled, kind: DocumentKind) -> None:
         self.shown: dict[str, tuple[SalesDocument, DocumentView]] = {}
         self._unknown_gone = 0
+        self._edited = EditedObjects(polled)
         with ctx.reading() as connection:
             # One whose void was accepted is no void that nobody can place.
             linked = document_links.known_objects(connection, ctx.realm, kind.link_kind)
@@ -79,6 +80,7 @@ class _Unlinked:
             return
         if view.state == LIVE:
             self.shown[item.id] = (document, view)
+            self._edited.note(item)
         else:
             self._unknown_gone += 1
 
@@ -89,7 +91,15 @@ class _Unlinked:
             for posting in unanswered
         }
         views = {key: view for key, (_, view) in self.shown.items()}
+        found = find_documents(sought, views)
+        taken = {object_id for findings in found.values() for object_id in findings.own}
         return {
-            key: Findings(findings.own, findings.suspects + self._unknown_gone)
-            for key, findings in find_documents(sought, views).items()
+            posting.posting_id: self._with_suspects(posting, found[posting.posting_id], taken)
+            for posting in unanswered
         }
+
+    def _with_suspects(
+        self, posting: postings.Posting, found: Findings, taken: Collection[str]
+    ) -> Findings:
+        edited = self._edited.that_may_be(posting, but=taken)
+        return Findings(found.own, found.suspects + edited + self._unknown_gone)

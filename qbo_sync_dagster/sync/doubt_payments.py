@@ -24,7 +24,7 @@ from qbo_sync_dagster.quickbooks.objects import Payment, parse_payment
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.payment_shown import payment_view
 from qbo_sync_dagster.sync.poll import Polled
-from qbo_sync_dagster.sync.recognition import newest
+from qbo_sync_dagster.sync.recognition import EditedObjects, newest
 from qbo_sync_dagster.sync.translate import version
 
 
@@ -37,6 +37,7 @@ class PaymentRecogniser:
         self._ctx = ctx
         self._shown: dict[str, tuple[Payment, PaymentView]] = {}
         self._unknown_gone = 0
+        self._edited = EditedObjects(polled)
         with ctx.reading() as connection:
             # What we took back ourselves is no unknown deletion.
             linked = payment_links.ever_linked(connection, ctx.realm)
@@ -52,15 +53,17 @@ class PaymentRecogniser:
         try:
             payment = parse_payment(item.payload)
             self._shown[item.id] = payment, payment_view(payment)
+            if not markers_in(payment.private_note):
+                self._edited.note(item)
         except DomainError:
             # An object that cannot be read may be the one in doubt.
             self._unknown_gone += 1
 
     def findings(self, unanswered: Sequence[postings.Posting]) -> Mapping[int, Findings]:
         """The payments that bear the marker sent; those with customer and amount are suspects."""
-        return {posting.posting_id: self._of(posting.identity) for posting in unanswered}
+        return {posting.posting_id: self._of(posting, posting.identity) for posting in unanswered}
 
-    def _of(self, identity: Mapping[str, object]) -> Findings:
+    def _of(self, posting: postings.Posting, identity: Mapping[str, object]) -> Findings:
         [marker] = markers_in(str(identity["note"]))
         own = tuple(
             key for key, (payment, _) in self._shown.items() if marker in payment.private_note
@@ -70,7 +73,8 @@ class PaymentRecogniser:
             for payment, view in self._shown.values()
             if not markers_in(payment.private_note)
         )
-        return Findings(own, suspects + self._unknown_gone)
+        edited = self._edited.that_may_be(posting, but=own)
+        return Findings(own, suspects + edited + self._unknown_gone)
 
     def adopt(self, connection: sa.Connection, posting: postings.Posting, object_id: str) -> bool:
         """Link the receipt to the payment, which should look as it was sent."""

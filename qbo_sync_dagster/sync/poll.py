@@ -28,7 +28,8 @@ _KIND_OF = {
 class Polled:
     """What a poll brought. `server_time` becomes the cursor, `asked_at` is on the ledger's clock.
 
-    `sweep` says why the change poll alone could not be trusted; None if it could.
+    `ahead` is how far QuickBooks' clock is ahead of the ledger's, give or take a call; `sweep`
+    says why the change poll alone could not be trusted; None if it could.
     """
 
     since: datetime
@@ -37,6 +38,7 @@ class Polled:
     objects: tuple[RawObject, ...]
     received: int
     sweep: str | None
+    ahead: timedelta
 
 
 def poll_since(ctx: CycleContext, unanswered: Iterable[postings.Posting]) -> datetime:
@@ -110,4 +112,6 @@ def _stored(
         received = inbox.receive(connection, ctx.realm, [delivered(item) for item in kept])
         inbox.supersede(connection, ctx.realm)
     # A time ahead of ours would have every later poll skip changes: an earlier one costs nothing.
-    return Polled(since, asked_at, min(server_time, asked_at), kept, received, sweep)
+    known_until = min(server_time, asked_at)
+    ahead = server_time - asked_at
+    return Polled(since, asked_at, known_until, kept, received, sweep, ahead)

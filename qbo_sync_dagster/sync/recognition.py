@@ -6,14 +6,17 @@ and what follows from it (doubts).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import sqlalchemy as sa
 
+from qbo_sync_dagster.domain.doubt import may_be_made_by
 from qbo_sync_dagster.domain.identity import Findings
 from qbo_sync_dagster.ledger import postings
 from qbo_sync_dagster.quickbooks.answers import RawObject
+from qbo_sync_dagster.sync.poll import Polled
 
 
 class Recogniser(Protocol):
@@ -57,3 +60,29 @@ class ChangeSettler(Protocol):
 def newest(objects: Iterable[RawObject]) -> list[RawObject]:
     """The last version of each object of a poll."""
     return list({(item.entity, item.id): item for item in objects}.values())
+
+
+class EditedObjects:
+    """The unlinked objects of a poll that somebody has saved since they were created.
+
+    Nothing that they show need be what was sent, so that only the time of their creation tells
+    whether a posting may have made them. One that nobody has saved still looks as it was sent.
+    """
+
+    def __init__(self, polled: Polled) -> None:
+        self._ahead = polled.ahead
+        self._created: dict[str, datetime | None] = {}
+
+    def note(self, item: RawObject) -> None:
+        """Remember the object if somebody has saved it."""
+        if not item.is_as_created:
+            created = item.created_at
+            self._created[item.id] = created and created - self._ahead
+
+    def that_may_be(self, posting: postings.Posting, *, but: Collection[str]) -> int:
+        """How many of them the posting may have made, leaving out those known to be others."""
+        return sum(
+            may_be_made_by(created, first_sent_at=posting.first_sent_at, sent_at=posting.sent_at)
+            for object_id, created in self._created.items()
+            if object_id not in but
+        )

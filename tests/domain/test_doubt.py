@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from qbo_sync_dagster.domain.doubt import ChangeVerdict, Evidence, Verdict, judge, judge_change
+from qbo_sync_dagster.domain.doubt import (
+    ChangeVerdict,
+    Evidence,
+    Verdict,
+    judge,
+    judge_change,
+    may_be_made_by,
+)
 
 SENT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -113,3 +120,24 @@ def test_a_change_in_doubt_is_judged_by_the_object(
         polled_at=after(seconds=since),
     )
     assert judged is expected
+
+
+@pytest.mark.parametrize(
+    ("created", "expected"),
+    [
+        pytest.param({"seconds": -61}, False, id="before it was sent"),
+        pytest.param({"seconds": -59}, True, id="stamped by a clock that is a little behind"),
+        pytest.param({"minutes": 9}, True, id="between both sends"),
+        pytest.param({"minutes": 13}, True, id="when the second one may have arrived late"),
+        pytest.param({"minutes": 14}, False, id="long after the last"),
+    ],
+)
+def test_only_what_was_created_while_it_may_have_arrived_can_be_its_object(
+    created: dict[str, float], expected: bool
+) -> None:
+    times = {"first_sent_at": SENT, "sent_at": after(minutes=10)}
+    assert may_be_made_by(after(**created), **times) is expected
+
+
+def test_of_what_does_not_say_when_it_was_created_nothing_can_be_ruled_out() -> None:
+    assert may_be_made_by(None, first_sent_at=SENT, sent_at=SENT)

@@ -1,0 +1,106 @@
+"""Objects that people changed beyond recognition before their creation was confirmed.
+
+QuickBooks has forgotten the request by then, so that sending it again would make a second one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from qbo_sync_dagster.sandbox.algapsa import tenants
+from tests.scenarios.conftest import World
+from tests.scenarios.credit_steps import apply, note
+
+ORPHAN = "Sent to QuickBooks, but its arrival can't be confirmed"
+FORGOTTEN = timedelta(hours=2)
+
+
+def _customer(world: World) -> str:
+    world.configure(create_customers=True)
+    world.clients.append(world.do(tenants.create_client, tenants.Client("Fir Street Clinic")))
+    world.invoice(client=len(world.clients) - 1)
+    return "Customer"
+
+
+def _invoice(world: World) -> str:
+    world.invoice(8_000)
+    return "Invoice"
+
+
+def _credit_note(world: World) -> str:
+    note(world)
+    return "CreditMemo"
+
+
+def _payment(world: World) -> str:
+    world.record_in_algapsa(world.exported(10_000), 4_000)
+    return "Payment"
+
+
+def _application(world: World) -> str:
+    invoice = world.exported(10_000)
+    note(world)
+    world.cycle()
+    apply(world, invoice)
+    return "Payment"
+
+
+def _changes(world: World, made: Callable[[World], str]) -> dict[str, Any]:
+    """What leaves of the object nothing that was sent."""
+    line = {
+        "Amount": 11,
+        "DetailType": "SalesItemLineDetail",
+        "SalesItemLineDetail": {"ItemRef": {"value": world.company.item}},
+    }
+    if made is _customer:
+        return {"DisplayName": "Fir St. Clinic"}
+    if made in (_invoice, _credit_note):
+        return {"DocNumber": "X-7", "Line": [line]}
+    return {"PrivateNote": "by hand", "TotalAmt": 11, "Line": []}
+
+
+def test_what_a_bookkeeper_enters_for_others_at_that_moment_keeps_nothing_from_being_sent_again(
+    world: World,
+) -> None:
+    world.invoice(8_000)
+    world.quickbooks.fault("drop_before", realm=world.company.realm, kind="create")
+    world.cycle()
+    company = world.company
+    theirs = world.quickbooks.invoice(
+        company.realm, company.customers[world.clients[1]], [(company.item, 11)]
+    )
+    world.later(FORGOTTEN)
+
+    world.cycle()
+
+    assert len(world.quickbooks.list(company.realm, "Invoice")) == 2
+    assert theirs["Id"] not in world.links().values()
+    assert world.titles() == []
+
+
+@pytest.mark.parametrize("made", [_customer, _invoice, _credit_note, _payment, _application])
+def test_what_was_changed_in_every_respect_is_left_to_a_person_and_not_made_again(
+    world: World, made: Callable[[World], str]
+) -> None:
+    world.quickbooks.set(world.company.realm, requestid_retention_seconds=60)
+    entity = made(world)
+    before = {each["Id"] for each in world.quickbooks.list(world.company.realm, entity)}
+    world.quickbooks.fault(
+        "drop_after_commit", realm=world.company.realm, kind="create", entity=entity
+    )
+    world.cycle()
+    objects = {each["Id"] for each in world.quickbooks.list(world.company.realm, entity)}
+    [lost] = objects - before
+    world.quickbooks.edit(world.company.realm, entity, lost, **_changes(world, made))
+    world.later(FORGOTTEN)
+
+    for _ in range(2):
+        world.cycle()
+
+    assert {each["Id"] for each in world.quickbooks.list(world.company.realm, entity)} == objects
+    assert ORPHAN in world.titles()
+    assert "posting" not in world.operations().values()
