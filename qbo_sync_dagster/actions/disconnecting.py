@@ -51,9 +51,9 @@ def disconnect_company(engine: SyncEngine, company: str) -> Disconnected:
 
 
 def forget_company(ledger: sa.Engine, company: str) -> Connection:
-    """Delete all that the ledger holds of a disconnected company, its audit log included.
+    """Delete all that the ledger holds of a disconnected company, but for its audit log.
 
-    Which documents went there stays known, so that none is sent to another company. Raises
+    Which documents went there stays known, too, so that none is sent to another company. Raises
     UnknownRealmError, and ActionRefusedError while it is connected or the default beside others.
     """
     with ledger.begin() as connection:
@@ -69,6 +69,9 @@ def forget_company(ledger: sa.Engine, company: str) -> Connection:
                 f"`qbo-sync connections disconnect {found.company}` again first."
             )
         _refuse_default(connection, found)
+        before = {"company": found.company, "tenant": found.tenant, "state": found.state}
+        effect = audit.Effect("ledger", "company forgotten", found.realm, before, None)
+        audit.append(connection, found.realm, [effect])
         connections.forget(connection, found.realm)
     return found
 

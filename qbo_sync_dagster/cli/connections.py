@@ -184,9 +184,9 @@ def forget(
     company: Company,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; for programs.")] = False,
 ) -> None:
-    """Delete all that is known of a disconnected company: links, history, audit log.
+    """Delete what is known of a disconnected company: links, history, exceptions, settings.
 
-    Documents that were sent there are never sent to another company.
+    Its audit log stays. Documents that were sent there are never sent to another company.
     """
     with opened_ledger() as ledger:
         with ledger.connect() as connection:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from qbo_sync_dagster.cli import (
+    audit,
     batches,
     configuration,
     connections,
@@ -32,6 +33,7 @@ app = command_group("qbo-sync", "Keeps AlgaPSA and QuickBooks Online in step, bo
 app.command()(demo.demo)
 app.command()(maintenance.migrate)
 app.command()(maintenance.doctor)
+app.command("re-encrypt")(maintenance.re_encrypt)
 app.command()(consent.connect)
 connections.app.command()(consent.reconnect)
 app.add_typer(connections.app)
@@ -47,6 +49,7 @@ app.command("sync-invoice")(invoices.sync_invoice)
 app.add_typer(batches.app)
 app.command()(health.health)
 app.add_typer(exceptions.app)
+app.add_typer(audit.app)
 app.add_typer(sandbox.app)
 
 

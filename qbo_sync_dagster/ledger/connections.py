@@ -152,7 +152,8 @@ def notification_targets(connection: sa.Connection, realm: str) -> bytes | None:
 
 
 def forget(connection: sa.Connection, realm: str) -> None:
-    """Delete a company with all that belongs to it but the homes of the documents sent there.
+    """Delete a company with all that belongs to it but the homes of the documents sent there, and
+    its audit log.
 
     A document that was only queued loses its home: another company may have it.
     """

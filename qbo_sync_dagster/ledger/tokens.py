@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy.dialects.postgresql import insert
 
 from qbo_sync_dagster.ledger.errors import SecretKeyError, UnknownRealmError
-from qbo_sync_dagster.ledger.tables import connection_tokens
+from qbo_sync_dagster.ledger.tables import connection_tokens, connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,10 @@ class TokenCipher:
                 "QBO_SYNC_SECRET_KEY is not the key the QuickBooks tokens were stored with. "
                 "Set the former key, or connect the company again."
             ) from error
+
+    def rotate(self, data: bytes) -> bytes:
+        """The same text under the first key. Raises SecretKeyError if none of the keys fits."""
+        return self.encrypt(self.decrypt(data))
 
 
 class TokenRow:
@@ -123,6 +127,28 @@ def store(connection: sa.Connection, realm: str, tokens: Tokens, cipher: TokenCi
     }
     statement = insert(connection_tokens).values(realm=realm, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["realm"], set_=values))
+
+
+def re_encrypt(ledger: sa.Engine, cipher: TokenCipher) -> int:
+    """Encrypt every stored secret with the first key; returns how many companies have any.
+
+    All or none. Raises SecretKeyError if one was stored with a key that is not given.
+    """
+    secrets = {
+        connection_tokens: ("access_token", "refresh_token"),
+        connections: ("notification_targets",),
+    }
+    changed: set[str] = set()
+    with ledger.begin() as connection:
+        for table, columns in secrets.items():
+            query = sa.select(table.c.realm, *(table.c[name] for name in columns))
+            for row in connection.execute(query.with_for_update()).mappings():
+                values = {name: cipher.rotate(row[name]) for name in columns if row[name]}
+                if values:
+                    mine = table.c.realm == row["realm"]
+                    connection.execute(sa.update(table).where(mine).values(**values))
+                    changed.add(row["realm"])
+    return len(changed)
 
 
 def refresh_expiry(connection: sa.Connection, realm: str) -> datetime | None:

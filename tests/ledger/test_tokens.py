@@ -104,3 +104,27 @@ def test_a_company_reads_only_its_own_tokens(stored: Ledger) -> None:
 def test_the_expiry_is_told_without_the_key(stored: Ledger) -> None:
     with stored.begin() as connection:
         assert tokens.refresh_expiry(connection, stored.realm) == EXPIRY
+
+
+def test_all_tokens_come_under_the_first_key_in_one_go(stored: Ledger) -> None:
+    stored.connect(OTHER)
+    with stored.begin() as connection:
+        tokens.store(connection, OTHER, TOKENS, tokens.TokenCipher(KEY))
+
+    changed = tokens.re_encrypt(stored.engine, tokens.TokenCipher(f"{NEW_KEY},{KEY}"))
+
+    assert changed == 2
+    assert [_vault(stored, NEW_KEY).peek(realm) for realm in (stored.realm, OTHER)] == [TOKENS] * 2
+
+
+def test_one_token_under_an_unknown_key_leaves_all_as_they_were(stored: Ledger) -> None:
+    stored.connect(OTHER)
+    third = Fernet.generate_key().decode()
+    with stored.begin() as connection:
+        tokens.store(connection, OTHER, TOKENS, tokens.TokenCipher(third))
+
+    with pytest.raises(SecretKeyError):
+        tokens.re_encrypt(stored.engine, tokens.TokenCipher(f"{NEW_KEY},{KEY}"))
+
+    assert _vault(stored, KEY).peek(stored.realm) == TOKENS
+    assert _vault(stored, third).peek(OTHER) == TOKENS
