@@ -282,12 +282,25 @@ def settle_all(connection: sa.Connection, realm: str, entity: str, state: str) -
     return result.rowcount
 
 
-def reopen(connection: sa.Connection, realm: str, entity: str, object_ids: Collection[str]) -> int:
-    """Have the newest version of each settled object planned anew, for a new link's sake."""
-    latest = newest(connection, realm, entity, object_ids)
-    again = [change.change_id for change in latest.values() if change.state in ("known", "foreign")]
+def reopen(
+    connection: sa.Connection,
+    realm: str,
+    entity: str,
+    object_ids: Collection[str],
+    *,
+    with_applied: bool = False,
+) -> int:
+    """Have the newest version of each settled object planned anew, for a new link's sake.
+
+    `with_applied`: what was applied may have more to apply since the link was made.
+    """
+    latest = newest(connection, realm, entity, object_ids).values()
+    again = [change.change_id for change in latest if change.state in ("known", "foreign")]
     settle(connection, realm, again, "received")
-    return len(again)
+    applied = [change.change_id for change in latest if with_applied and change.state == "applied"]
+    # Parked, not received: a change that has been applied once is not logged a second time.
+    settle(connection, realm, applied, "parked")
+    return len(again) + len(applied)
 
 
 def received_before(

@@ -86,7 +86,7 @@ def link_documents(
     exceptions.raise_all(connection, ctx.realm, [record for record in differences if record])
     payments = [payment for each in found for payment in each.shown.linked_payment_ids]
     if payments:
-        inbox.reopen(connection, ctx.realm, "Payment", payments)
+        inbox.reopen(connection, ctx.realm, "Payment", payments, with_applied=True)
 
 
 def link_unread(

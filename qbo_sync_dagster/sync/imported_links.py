@@ -87,7 +87,8 @@ def _complete(
         difference_record = open_difference(ctx, header, shown.id, view.total_minor)
         if difference_record:
             exceptions.raise_all(connection, ctx.realm, [difference_record])
-    inbox.reopen(connection, ctx.realm, "Payment", shown.linked_payment_ids)
+    payments = shown.linked_payment_ids
+    inbox.reopen(connection, ctx.realm, "Payment", payments, with_applied=True)
     exceptions.resolve(
         connection,
         ctx.realm,

@@ -171,3 +171,25 @@ def test_a_client_whose_customer_was_refused_is_linked_to_one_that_is_there(worl
     assert shown["CustomerRef"]["value"] == there
     assert world.titles() == []
     assert world.operations() == {}
+
+
+def test_a_line_that_staff_left_aside_applies_itself_once_its_invoice_is_linked(
+    world: World,
+) -> None:
+    exported, later = world.exported(10_000), world.history(6_000)
+    by_hand = world.quickbooks_id(later)
+    world.quickbooks.edit(world.company.realm, "Invoice", by_hand, DocNumber="BY-HAND")
+    parts = [(world.quickbooks_id(exported), Decimal(20)), (by_hand, Decimal(30))]
+    world.quickbooks.record_payment(world.company.realm, customer(world, 0), parts)
+    world.receive()
+    decide(world, title(ExceptionKind.UNKNOWN_INVOICE), Action.NOT_FROM_ALGAPSA)
+    world.receive()
+    assert (world.rows(exported), world.rows(later)) == ([2_000], [])
+
+    world.link(("invoice", later.invoice_id, by_hand))
+    world.receive()
+
+    assert (world.rows(exported), world.rows(later)) == ([2_000], [3_000])
+    assert world.titles() == []
+    assert set(world.changes().values()) == {"applied"}
+    assert world.receive().payments_applied == 0
