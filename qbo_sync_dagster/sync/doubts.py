@@ -26,8 +26,8 @@ from qbo_sync_dagster.sync.doubt_credits import CreditRecogniser
 from qbo_sync_dagster.sync.doubt_customers import CustomerRecogniser
 from qbo_sync_dagster.sync.doubt_document_changes import DocumentChangeSettler
 from qbo_sync_dagster.sync.doubt_documents import DocumentRecogniser
+from qbo_sync_dagster.sync.doubt_payment_changes import PaymentChangeSettler
 from qbo_sync_dagster.sync.doubt_payments import PaymentRecogniser
-from qbo_sync_dagster.sync.payment_changes import PaymentChangeSettler
 from qbo_sync_dagster.sync.poll import Polled
 from qbo_sync_dagster.sync.recognition import ChangeSettler, Recogniser
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from qbo_sync_dagster.domain.document_view import LIVE, VOIDED, iso
+from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.domain.money import to_minor
 from qbo_sync_dagster.domain.payment_view import PaymentView
-from qbo_sync_dagster.quickbooks.objects import Payment
+from qbo_sync_dagster.quickbooks.answers import RawObject
+from qbo_sync_dagster.quickbooks.objects import Payment, parse_payment
+from qbo_sync_dagster.sync.translate import version
 
 
 def payment_view(payment: Payment) -> PaymentView:
@@ -21,3 +24,21 @@ def payment_view(payment: Payment) -> PaymentView:
         total_minor=to_minor(payment.total),
         lines=lines,
     )
+
+
+def readable_payment(raw: RawObject | None) -> Payment | None:
+    """The payment that QuickBooks shows; None where it is gone or cannot be read."""
+    if raw is None or raw.deleted:
+        return None
+    try:
+        payment = parse_payment(raw.payload)
+        payment_view(payment)
+    except DomainError:
+        return None
+    return payment
+
+
+def shown_by(raw: RawObject) -> tuple[PaymentView, int] | None:
+    """The payment as books compare it, and its version; None where it cannot be read."""
+    payment = readable_payment(raw)
+    return (payment_view(payment), version(payment.sync_token)) if payment else None
