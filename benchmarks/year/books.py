@@ -1,15 +1,16 @@
-"""What both sides' books say of each linked document, compared without the engine's own eyes.
+"""What both sides' books say of each document of a company, read without the engine's own eyes.
 
 Belongs here: the components of a document (its total, each payment's net, each use of a credit)
-on both sides, and what names a difference between them. Does not: any reading that the engine has.
+on both sides. Does not: what names a difference between them, and any reading that the engine has.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from benchmarks.year.provider import Company, Provider
@@ -25,8 +26,8 @@ _PAYMENTS = """
 """
 _CREDITS = """
     SELECT issued.invoice_id::text AS note, used.invoice_id::text AS invoice,
-        sum(CAST(part->>'amount' AS bigint)) AS amount,
-        array_agg(used.transaction_id::text || ':' || (part->>'creditId')) AS applications
+        CAST(part->>'amount' AS bigint) AS amount,
+        used.transaction_id::text || ':' || (part->>'creditId') AS application
     FROM transactions used
     CROSS JOIN jsonb_array_elements(used.metadata->'applied_credits') part
     JOIN credit_tracking c ON c.credit_id = CAST(part->>'creditId' AS uuid)
@@ -34,256 +35,207 @@ _CREDITS = """
     WHERE used.type = 'credit_application' AND NOT EXISTS (
         SELECT FROM transactions back WHERE back.type = 'credit_adjustment'
             AND back.metadata->>'reversal_of' = used.transaction_id::text)
-    GROUP BY issued.invoice_id, used.invoice_id
+    ORDER BY used.created_at, used.transaction_id
 """
 _LINKS = """
-    SELECT kind, algapsa_id, quickbooks_id, state, accepted_minor, origin FROM links
+    SELECT kind, algapsa_id, quickbooks_id, invoice_id, state, origin, snapshot, shown,
+        difference_minor, accepted_minor
+    FROM links
     WHERE realm = :realm AND state IN ('live', 'accepted')
         AND kind IN ('invoice', 'credit_memo', 'payment', 'credit_application')
-"""
-_NAMES = """
-    SELECT 'exception ' || kind AS name, record FROM exceptions
-    WHERE realm = :realm AND state IN ('open', 'dismissed')
-    UNION ALL
-    SELECT 'operation ' || kind || ' ' || state, record_id FROM operations
-    WHERE realm = :realm AND state IN ('queued', 'held', 'errored', 'posting', 'dismissed')
-    UNION ALL
-    SELECT 'change ' || state, object_id FROM inbound_changes
-    WHERE realm = :realm AND state IN ('received', 'parked') AND entity = 'Payment'
-    UNION ALL
-    SELECT 'decision ' || kind, record FROM decisions WHERE realm = :realm
-    UNION ALL
-    SELECT 'decision ' || kind, counterpart FROM decisions WHERE realm = :realm
+    ORDER BY link_id
 """
 _HOMES = "SELECT invoice_id, realm FROM document_homes"
-_KEPT_OUT = "accepted total of the invoice"
 # A row that AlgaPSA itself wrote to take money back names the row it takes back.
 _TAKES_BACK = "reversal:"
+ENTITIES = {"invoice": "Invoice", "credit_memo": "CreditMemo"}
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """A component on which the books differ, in cents; `ids` are the records it concerns."""
+class Component:
+    """A figure that both sides have of a document, in cents; `record` is what it is a figure of.
 
-    realm: str
-    component: str
+    `document` is AlgaPSA's id of the document. `rows` are the rows of AlgaPSA that make the figure.
+    """
+
+    kind: str
+    record: str
+    document: str
+    label: str
     algapsa: int
     quickbooks: int
-    ids: frozenset[str]
-    accepted: int = 0
-    # What an accepted total keeps from all payments of that invoice, at most.
-    kept_out: int = 0
-    invoice: str = ""
+    rows: frozenset[str] = frozenset()
+
+    @property
+    def difference(self) -> int:
+        """What QuickBooks has more than AlgaPSA, in cents."""
+        return self.quickbooks - self.algapsa
 
     def __str__(self) -> str:
-        return (
-            f"{self.realm} {self.component}: AlgaPSA {self.algapsa}, "
-            f"QuickBooks {self.quickbooks}, accepted {self.accepted}"
-        )
+        return f"{self.label}: AlgaPSA {self.algapsa}, QuickBooks {self.quickbooks}"
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A difference with what names it."""
-
-    difference: Difference
-    names: tuple[str, ...]
+@dataclass
+class _Net:
+    minor: int
+    rows: set[str]
 
 
-def judged(provider: Provider, company: Company) -> list[Judged]:
-    """Every difference of a company's books with its names."""
-    rows = provider.ledger_rows(_NAMES, realm=company.realm)
-    found = [(each, _names_of(each, rows)) for each in differences(provider, company)]
-    kept_out = _kept_out([each for each, names in found if not names])
-    return [
-        Judged(each, tuple(sorted(names)) or ((_KEPT_OUT,) if each in kept_out else ()))
-        for each, names in found
-    ]
-
-
-def _kept_out(unnamed: Iterable[Difference]) -> set[Difference]:
-    """What accepted totals keep from payments: of one invoice no more than was accepted."""
-    by_invoice: dict[str, list[Difference]] = defaultdict(list)
-    for each in unnamed:
-        if each.kept_out and each.quickbooks > each.algapsa:
-            by_invoice[each.invoice].append(each)
-    return {
-        each
-        for found in by_invoice.values()
-        if sum(one.quickbooks - one.algapsa for one in found) <= found[0].kept_out
-        for each in found
-    }
-
-
-def _names_of(difference: Difference, names: Iterable[Any]) -> set[str]:
-    """A name holds for the record it is about, not for all that it mentions."""
-    return {
-        row.name for row in names if not difference.ids.isdisjoint((row.record, _id(row.record)))
-    }
-
-
-def _id(record: str) -> str:
-    return record.partition(":")[2]
-
-
-def differences(provider: Provider, company: Company) -> list[Difference]:
-    """Every component of the company's documents on which the two sides differ."""
-    sides = _Sides(provider, company)
-    found = [*sides.totals(), *sides.payments(), *sides.credits(), *sides.missing()]
-    return [each for each in found if each.algapsa + each.accepted != each.quickbooks]
-
-
-class _Sides:
+class Books:
     """Both sides of one company, read at one moment between two cycles."""
 
     def __init__(self, provider: Provider, company: Company) -> None:
-        self._realm = company.realm
-        self._documents = {row.invoice_id: row for row in provider.algapsa_rows(_DOCUMENTS)}
+        self.realm = company.realm
+        self.documents = {row.invoice_id: row for row in provider.algapsa_rows(_DOCUMENTS)}
+        self.links = provider.ledger_rows(_LINKS, realm=company.realm)
         self._rows = provider.algapsa_rows(_PAYMENTS)
         self._credits = provider.algapsa_rows(_CREDITS)
-        self._links = provider.ledger_rows(_LINKS, realm=company.realm)
         self._homes = {row.invoice_id: row.realm for row in provider.ledger_rows(_HOMES)}
-        self._objects = {
+        self.objects = {
             entity: provider.objects(company, entity)
             for entity in ("Invoice", "CreditMemo", "Payment")
         }
-        self._invoices = self._linked("invoice")
-        self._memos = self._linked("credit_memo")
+        self.invoices = self._linked("invoice")
+        self.memos = self._linked("credit_memo")
+        # Documents that this company has or is to get; those given up stand for themselves.
+        self._lost = {link.algapsa_id for link in self.links if link.state == "accepted"}
+        at_home = {key for key, realm in self._homes.items() if realm == company.realm}
+        self._ours = (at_home | set(self.invoices.values())) - self._lost
 
-    def totals(self) -> Iterable[Difference]:
+    def components(self) -> list[Component]:
+        """Every component of the company's documents, whether the two sides differ on it or not."""
+        return [*self._totals(), *self._missing(), *self._payments(), *self._credit_uses()]
+
+    def _totals(self) -> Iterator[Component]:
         """Each linked document's total."""
-        for link in self._links:
-            if link.kind not in ("invoice", "credit_memo"):
-                continue
-            entity = "Invoice" if link.kind == "invoice" else "CreditMemo"
-            document = self._documents.get(link.algapsa_id)
-            shown = self._objects[entity].get(link.quickbooks_id)
-            yield Difference(
-                self._realm,
-                f"total of {self._label(link.algapsa_id)}",
-                _total(document),
-                _cents(shown["TotalAmt"]) if shown else 0,
-                frozenset({link.algapsa_id}),
-                link.accepted_minor,
-            )
+        for link in self.links:
+            if link.kind in ENTITIES:
+                shown = self.objects[ENTITIES[link.kind]].get(link.quickbooks_id)
+                yield Component(
+                    "total",
+                    link.algapsa_id,
+                    link.algapsa_id,
+                    f"{self.realm} total of {self._label(link.algapsa_id)}",
+                    _total(self.documents.get(link.algapsa_id)),
+                    _cents(shown["TotalAmt"]) if shown else 0,
+                )
 
-    def payments(self) -> Iterable[Difference]:
-        """Each payment's net on each linked invoice."""
-        algapsa, quickbooks = self._received(), self._applied()
-        accepted = {link.algapsa_id: link.accepted_minor for link in self._links}
-        for payment, invoice in sorted({*algapsa, *quickbooks}):
-            yield Difference(
-                self._realm,
-                f"payment {payment} on {self._label(invoice)}",
-                algapsa.get((payment, invoice), 0),
-                quickbooks.get((payment, invoice), 0),
-                frozenset({payment, *self._counterparts(payment)}),
-                kept_out=accepted.get(invoice, 0),
-                invoice=invoice,
-            )
-
-    def credits(self) -> Iterable[Difference]:
-        """What each credit note gave to each invoice."""
-        ours = set(self._invoices.values())
-        algapsa = {
-            (row.note, row.invoice): int(row.amount) for row in self._credits if row.invoice in ours
-        }
-        keys = {(row.note, row.invoice): row.applications for row in self._credits}
-        quickbooks, payments = self._spent()
-        for note, invoice in sorted({*algapsa, *quickbooks}):
-            key = note, invoice
-            ids = {note, *keys.get(key, ()), *payments.get(key, ())}
-            ids |= {row.algapsa_id for row in self._links if row.quickbooks_id in ids}
-            yield Difference(
-                self._realm,
-                f"credit of {self._label(note)} on {self._label(invoice)}",
-                algapsa.get(key, 0),
-                quickbooks.get(key, 0),
-                frozenset(ids),
-            )
-
-    def missing(self) -> Iterable[Difference]:
+    def _missing(self) -> Iterator[Component]:
         """Finalized documents that ought to be in this company and are not linked."""
-        linked = {link.algapsa_id for link in self._links}
-        for document in self._documents.values():
-            is_ours = self._homes.get(document.invoice_id) == self._realm
-            if is_ours and document.invoice_id not in linked:
-                label = f"export of {document.invoice_number}"
-                ids = frozenset({document.invoice_id})
-                yield Difference(self._realm, label, _total(document), 0, ids)
+        linked = {link.algapsa_id for link in self.links}
+        for document in self.documents.values():
+            identity = document.invoice_id
+            if self._homes.get(identity) == self.realm and identity not in linked:
+                label = f"{self.realm} export of {document.invoice_number}"
+                yield Component("export", identity, identity, label, _total(document), 0)
 
-    def _received(self) -> Mapping[tuple[str, str], int]:
-        """AlgaPSA's nets by payment (QuickBooks' id, or that of its own row) and invoice."""
-        pushed = {row.algapsa_id: row.quickbooks_id for row in self._links if row.kind == "payment"}
+    def _payments(self) -> Iterator[Component]:
+        """Each payment's net on each invoice, by QuickBooks' id or that of AlgaPSA's own row."""
+        algapsa, quickbooks = self._received(), self._applied()
+        for payment, invoice in sorted({*algapsa, *quickbooks}):
+            net = algapsa.get((payment, invoice), _Net(0, set()))
+            yield Component(
+                "payment",
+                payment,
+                invoice,
+                f"{self.realm} payment {payment} on {self._label(invoice)}",
+                net.minor,
+                quickbooks.get((payment, invoice), 0),
+                frozenset(net.rows),
+            )
+
+    def _credit_uses(self) -> Iterator[Component]:
+        """What each credit note gave to each invoice."""
+        algapsa = self.applications()
+        quickbooks = self.spent()
+        for note, invoice in sorted({*algapsa, *quickbooks}):
+            yield Component(
+                "credit",
+                note,
+                invoice,
+                f"{self.realm} credit of {self._label(note)} on {self._label(invoice)}",
+                sum(algapsa.get((note, invoice), {}).values()),
+                sum(quickbooks.get((note, invoice), {}).values()),
+            )
+
+    def applications(self) -> Mapping[tuple[str, str], dict[str, int]]:
+        """AlgaPSA's uses of credit by (note, invoice): each application with its amount."""
+        found: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+        for row in self._credits:
+            if row.invoice in self._ours:
+                found[row.note, row.invoice][row.application] = int(row.amount)
+        return found
+
+    def spent(self) -> Mapping[tuple[str, str], dict[str, int]]:
+        """What linked memos gave to linked invoices in QuickBooks: each payment with its part."""
+        found: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for payment, lines in self._payment_lines.items():
+            notes = [
+                self.memos[it] for kind, it, _ in lines if kind == "CreditMemo" and it in self.memos
+            ]
+            for kind, target, cents in lines:
+                if notes and kind == "Invoice" and target in self.invoices:
+                    found[notes[0], self.invoices[target]][payment] += cents
+        return found
+
+    def _received(self) -> Mapping[tuple[str, str], _Net]:
+        pushed = {row.algapsa_id: row.quickbooks_id for row in self.links if row.kind == "payment"}
         roots: dict[str, str] = {}
-        nets: dict[tuple[str, str], int] = defaultdict(int)
-        ours = set(self._invoices.values())
-        lost = {link.algapsa_id for link in self._links if link.state == "accepted"}
+        nets: dict[tuple[str, str], _Net] = defaultdict(lambda: _Net(0, set()))
         for row in self._rows:
+            if row.invoice_id in self._lost:
+                continue
             if row.key is not None:
-                if row.key["realm"] == self._realm and row.invoice_id not in lost:
-                    nets[row.key["payment"], row.invoice_id] += row.amount
+                if row.key["realm"] != self.realm:
+                    continue
+                net = nets[row.key["payment"], row.invoice_id]
+            elif row.invoice_id in self._ours:
+                reference = row.reference_number or ""
+                root = roots.get(reference.removeprefix(_TAKES_BACK), row.payment_id)
+                roots.setdefault(reference, root)
+                net = nets[pushed.get(root, root), row.invoice_id]
+            else:
                 continue
-            if row.invoice_id not in ours:
-                continue
-            reference = row.reference_number or ""
-            root = roots.get(reference.removeprefix(_TAKES_BACK), row.payment_id)
-            roots.setdefault(reference, root)
-            nets[pushed.get(root, root), row.invoice_id] += row.amount
+            net.minor += row.amount
+            net.rows.add(row.payment_id)
         return nets
 
     def _applied(self) -> Mapping[tuple[str, str], int]:
         """QuickBooks' nets by payment and AlgaPSA's invoice, uses of linked memos left out."""
         nets: dict[tuple[str, str], int] = defaultdict(int)
-        for payment_id, lines in self._payment_lines().items():
-            if any(kind == "CreditMemo" and target in self._memos for kind, target, _ in lines):
+        for payment_id, lines in self._payment_lines.items():
+            if any(kind == "CreditMemo" and target in self.memos for kind, target, _ in lines):
                 continue
             for kind, target, cents in lines:
-                if kind == "Invoice" and target in self._invoices:
-                    nets[payment_id, self._invoices[target]] += cents
+                if kind == "Invoice" and target in self.invoices:
+                    nets[payment_id, self.invoices[target]] += cents
         return nets
 
-    def _spent(self) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], list[str]]]:
-        """What linked memos gave to linked invoices in QuickBooks, and by which payments."""
-        nets: dict[tuple[str, str], int] = defaultdict(int)
-        payments: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for payment_id, lines in self._payment_lines().items():
-            notes = [
-                self._memos[it]
-                for kind, it, _ in lines
-                if kind == "CreditMemo" and it in self._memos
-            ]
-            for kind, target, cents in lines:
-                if notes and kind == "Invoice" and target in self._invoices:
-                    key = notes[0], self._invoices[target]
-                    nets[key] += cents
-                    payments[key].append(payment_id)
-        return nets, payments
-
+    @cached_property
     def _payment_lines(self) -> dict[str, list[tuple[str, str, int]]]:
         return {
-            payment_id: [
-                (link["TxnType"], link["TxnId"], _cents(line["Amount"]))
-                for line in payment["Line"]
-                for link in line["LinkedTxn"]
-            ]
-            for payment_id, payment in self._objects["Payment"].items()
+            payment_id: list(payment_lines(payment))
+            for payment_id, payment in self.objects["Payment"].items()
         }
 
     def _linked(self, kind: str) -> dict[str, str]:
         # What staff accepted as lost stands for itself with all that was on it.
         return {
             row.quickbooks_id: row.algapsa_id
-            for row in self._links
+            for row in self.links
             if row.kind == kind and row.state == "live"
         }
 
     def _label(self, invoice: str) -> str:
-        document = self._documents.get(invoice)
+        document = self.documents.get(invoice)
         return str(document.invoice_number) if document else invoice
 
-    def _counterparts(self, payment: str) -> set[str]:
-        return {row.algapsa_id for row in self._links if row.quickbooks_id == payment}
+
+def payment_lines(payment: Mapping[str, Any]) -> Iterable[tuple[str, str, int]]:
+    """What a payment gives to what: (kind of transaction, its id, cents)."""
+    for line in payment.get("Line", ()):
+        for link in line.get("LinkedTxn", ()):
+            yield link["TxnType"], link["TxnId"], _cents(line["Amount"])
 
 
 def _total(document: Any) -> int:  # noqa: ANN401  (a row)
@@ -292,5 +244,5 @@ def _total(document: Any) -> int:  # noqa: ANN401  (a row)
     return abs(int(document.total_amount))
 
 
-def _cents(amount: Decimal | int) -> int:
+def _cents(amount: Decimal | int | str) -> int:
     return int(Decimal(amount).scaleb(2))

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 
-from benchmarks.year.books import judged
 from benchmarks.year.day import Day
 from benchmarks.year.habits import ACTS
 from benchmarks.year.invariants import (
@@ -17,6 +16,7 @@ from benchmarks.year.invariants import (
     check_nothing_silent,
     check_nothing_twice,
 )
+from benchmarks.year.names import judged
 from benchmarks.year.provider import Company, Provider, open_provider
 from qbo_sync_dagster.sandbox.algapsa.errors import AlgaRefusedError, NotModelledError
 from qbo_sync_dagster.sandbox.algapsa.schema import Edition
@@ -119,5 +119,9 @@ def _finish(day: Day, told: Told) -> None:
     for company in provider.companies:
         check_nothing_silent(provider, company)
         told.exceptions.update(each.title for each in provider.open_exceptions(company))
-        told.named.update(each.names[0] for each in judged(provider, company))
+        told.named.update(
+            f"{step.what} ({min(step.names)})"
+            for each in judged(provider, company)
+            for step in each.steps
+        )
         told.documents += len(provider.objects(company, "Invoice"))
