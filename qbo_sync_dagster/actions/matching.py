@@ -15,6 +15,7 @@ from qbo_sync_dagster.actions.payments import (
     held_by_quickbooks,
     is_row,
     receipt_of,
+    shown_by_algapsa,
     withdraw_push,
 )
 from qbo_sync_dagster.domain.catalogue import Action, ExceptionKind
@@ -22,7 +23,7 @@ from qbo_sync_dagster.domain.money import format_minor
 from qbo_sync_dagster.domain.own_money import Receipt
 from qbo_sync_dagster.domain.payment_exceptions import payment_record
 from qbo_sync_dagster.domain.payments_out_exceptions import PUSH_KINDS
-from qbo_sync_dagster.ledger import connections, exceptions, inbox, links, payment_links
+from qbo_sync_dagster.ledger import exceptions, inbox, links, payment_links
 from qbo_sync_dagster.ledger.errors import DoubleLinkError
 from qbo_sync_dagster.ledger.payment_links import NewPaymentLink
 from qbo_sync_dagster.sync.engine import SyncEngine
@@ -95,10 +96,8 @@ def _refuse_unequal(
     engine: SyncEngine, connection: sa.Connection, case: Case, receipt: Receipt, payment_id: str
 ) -> None:
     asked = held_by_quickbooks(connection, case.realm, receipt.invoice_id, payment_id)
-    company = connections.get(connection, case.realm)
-    algapsa = engine.open_algapsa(company)
-    stands = algapsa.standing_payments(case.realm, [payment_id]).get(payment_id, {})
-    shows = stands.get(receipt.invoice_id, 0) + receipt.net
+    stands = shown_by_algapsa(engine, connection, case.realm, receipt.invoice_id, payment_id)
+    shows = stands + receipt.net
     if asked != shows:
         raise ActionRefusedError(
             f"QuickBooks payment {payment_id} holds {format_minor(asked)} on that invoice, and "

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.actions.cases import Case, settle
 from qbo_sync_dagster.actions.errors import ActionRefusedError
-from qbo_sync_dagster.actions.payments import held_by_quickbooks
+from qbo_sync_dagster.actions.payments import held_by_quickbooks, shown_by_algapsa
 from qbo_sync_dagster.domain.algapsa_payments import CreditApplication
 from qbo_sync_dagster.domain.credit_exceptions import WAITING_KINDS
 from qbo_sync_dagster.domain.credits import CreditParts, credit_record
@@ -31,7 +31,7 @@ def match_credit(engine: SyncEngine, connection: sa.Connection, case: Case, name
     """
     found = _applied(engine, connection, case, named)
     payment_id = case.record_id
-    _refuse_unequal(connection, case, found)
+    _refuse_unequal(engine, connection, case, found)
     _withdraw(connection, case.realm, found)
     credit_links.add(
         connection,
@@ -76,16 +76,19 @@ def _applied(
 
 
 def _refuse_unequal(
-    connection: sa.Connection, case: Case, found: Sequence[CreditApplication]
+    engine: SyncEngine, connection: sa.Connection, case: Case, found: Sequence[CreditApplication]
 ) -> None:
     """One application settles one invoice, whichever credits it drew on."""
-    asked = held_by_quickbooks(connection, case.realm, found[0].invoice_id, case.record_id)
+    invoice_id, payment_id = found[0].invoice_id, case.record_id
+    asked = held_by_quickbooks(connection, case.realm, invoice_id, payment_id)
     applied = sum(each.minor for each in found)
-    if asked != applied:
+    # A payment that was raised is the same money by its increase.
+    shows = applied + shown_by_algapsa(engine, connection, case.realm, invoice_id, payment_id)
+    if asked != shows:
         raise ActionRefusedError(
-            f"QuickBooks payment {case.record_id} holds {format_minor(asked)} on that invoice, and "
-            f"AlgaPSA applied {format_minor(applied)} of credit. Only equal amounts can be "
-            "matched: correct one of the two first."
+            f"QuickBooks payment {payment_id} holds {format_minor(asked)} on that invoice, and "
+            f"AlgaPSA would show {format_minor(shows)} for it, {format_minor(applied)} of that "
+            "credit. Only equal amounts can be matched: correct one of the two first."
         )
 
 

@@ -14,6 +14,7 @@ from qbo_sync_dagster.domain.operation_kinds import PUSH_PAYMENT
 from qbo_sync_dagster.domain.own_money import Receipt, own_money
 from qbo_sync_dagster.ledger import (
     connections,
+    credit_links,
     decisions,
     inbox,
     links,
@@ -81,6 +82,21 @@ def adopt_payment(
     )
     payment_links.add(connection, realm, [new])
     inbox.reopen(connection, realm, "Payment", [payment_id])
+
+
+def shown_by_algapsa(
+    engine: SyncEngine, connection: sa.Connection, realm: str, invoice_id: str, payment_id: str
+) -> int:
+    """What AlgaPSA shows of a QuickBooks payment on an invoice already, in minor units.
+
+    Rows that came with it, and credit that was matched with it. Raises AlgaPsaError.
+    """
+    algapsa = engine.open_algapsa(connections.get(connection, realm))
+    rows = algapsa.standing_payments(realm, [payment_id]).get(payment_id, {})
+    matched = credit_links.of_payments(connection, realm, [payment_id])
+    parts = (each.in_quickbooks for each in matched if each.state == "live" and each.in_quickbooks)
+    credit = sum(each.minor for each in parts if each.invoice_id == invoice_id)
+    return rows.get(invoice_id, 0) + credit
 
 
 def held_by_quickbooks(

@@ -140,3 +140,42 @@ def test_credit_that_was_taken_back_meanwhile_is_not_matched(world, held) -> Non
     world.cycle()
     assert world.rows(invoice) == [2_500]
     settled(world)
+
+
+def test_a_payment_raised_by_the_credit_is_matched_by_its_increase(world) -> None:
+    invoice = world.exported(10_000)
+    charge = Charge("Refund", -2_500, service_id=world.service)
+    world.invoice(charges=(charge,))
+    payment = world.pay((invoice, "30.00"))
+    world.cycle()
+    world.do(credit.apply_credit, invoice.invoice_id)
+    world.repay(payment, (invoice, "55.00"))
+    world.cycle()
+
+    act(world, SAME, Action.MATCH)
+    world.cycle()
+
+    assert world.rows(invoice) == [3_000]
+    assert balance(world, invoice) == 45
+    assert memos(world) == [25]
+    settled(world)
+    assert world.rows(invoice) == [3_000]
+
+
+def test_a_matched_payment_that_is_raised_is_matched_with_more_credit(world, held) -> None:
+    invoice, _, payment = held
+    act(world, SAME, Action.MATCH)
+    charge = Charge("Refund", -2_500, service_id=world.service)
+    world.invoice(charges=(charge,))
+    world.cycle()
+    world.do(credit.apply_credit, invoice.invoice_id)
+    world.repay(payment, (invoice, "50.00"))
+    world.cycle()
+
+    act(world, SAME, Action.MATCH)
+    world.cycle()
+
+    assert world.rows(invoice) == []
+    assert balance(world, invoice) == 50
+    assert memos(world) == [25, 25]
+    settled(world)
