@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 
@@ -45,7 +46,7 @@ def hold(
     by_key = {each.key: each for each in wanted}
     disputed_keys = {key for each in disputes for key in keys_of(each)}
     same_money = _invoices_of_same_money(connection, ctx.realm)
-    waiting = _waiting_money(connection, ctx.realm, payments)
+    waiting = _waiting_money(connection, ctx, payments)
     on_their_way = _on_their_way(connection, ctx.realm)
     versions = _versions(connection, ctx.realm, wanted)
     for operation in operations.open_ones(connection, ctx.realm, APPLY_CREDIT):
@@ -132,7 +133,7 @@ def _invoices_of_same_money(connection: sa.Connection, realm: str) -> set[str]:
 
 
 def _waiting_money(
-    connection: sa.Connection, realm: str, payments: Sequence[InboundPayment]
+    connection: sa.Connection, ctx: CycleContext, payments: Sequence[InboundPayment]
 ) -> set[tuple[str, int]]:
     """(AlgaPSA invoice, amount) that payments of QuickBooks bring once they stop waiting.
 
@@ -140,21 +141,41 @@ def _waiting_money(
     credit would count as answered and the payment be applied beside it. Staff who told the two
     apart, or left the payment unapplied, have decided.
     """
-    left = left_unapplied(connection, realm)
+    left = left_unapplied(connection, ctx.realm)
     own = [each for each in payments if not each.is_credit and each.payment_id not in left]
     ids = {invoice for each in own for invoice, _ in each.invoice_lines}
-    linked = links.paid_invoices(connection, realm, ids) if ids else {}
+    linked = links.paid_invoices(connection, ctx.realm, ids) if ids else {}
     if not linked:
         return set()
-    records = [payment_record(each.payment_id) for each in own]
-    told_apart = {
-        (each.record, str(each.detail["invoice_id"]))
-        for each in decisions.of_kind(connection, realm, "both_real", records)
-    }
+    standing = ctx.algapsa.standing_payments(ctx.realm, [each.payment_id for each in own])
+    told_apart = _told_apart(connection, ctx.realm, own)
+    waiting = set()
+    for each in own:
+        stands = standing.get(each.payment_id, {})
+        for invoice_id, minor in _on_invoices(each, linked).items():
+            if (each.payment_id, invoice_id) not in told_apart:
+                # Credit may be the same money as the raise of an older payment alone.
+                waiting |= {(invoice_id, minor), (invoice_id, minor - stands.get(invoice_id, 0))}
+    return waiting
+
+
+def _told_apart(
+    connection: sa.Connection, realm: str, payments: Iterable[InboundPayment]
+) -> set[tuple[str, str]]:
+    """(payment, AlgaPSA invoice) where staff said that both sides' money is real."""
+    ids = {payment_record(each.payment_id): each.payment_id for each in payments}
     return {
-        (linked[invoice].algapsa_id, minor)
-        for each in own
-        for invoice, minor in each.invoice_lines
-        if invoice in linked
-        and (payment_record(each.payment_id), linked[invoice].algapsa_id) not in told_apart
+        (ids[each.record], str(each.detail["invoice_id"]))
+        for each in decisions.of_kind(connection, realm, "both_real", list(ids))
     }
+
+
+def _on_invoices(
+    payment: InboundPayment, linked: Mapping[str, links.PaidInvoice]
+) -> Mapping[str, int]:
+    """What the payment brings to each invoice of AlgaPSA, all its lines there together."""
+    found: Counter[str] = Counter()
+    for invoice, minor in payment.invoice_lines:
+        if invoice in linked:
+            found[linked[invoice].algapsa_id] += minor
+    return found

@@ -15,6 +15,7 @@ from .deciding import decide
 SAME = "Same payment on both sides?"
 TOTAL = "Invoice total differs in QuickBooks"
 SETTLED = "QuickBooks payment targets an already-settled invoice"
+UNKNOWN = "QuickBooks payment references an unknown invoice"
 
 
 @pytest.mark.parametrize("edition", ["community", "enterprise"])
@@ -156,3 +157,25 @@ def test_credit_waits_beside_a_payment_of_its_amount_that_waits_for_something_el
     ]
     assert world.titles() == [SAME]
     assert world.rows(invoice) == []
+
+
+def test_credit_waits_beside_a_raise_of_its_amount_that_waits_for_something_else(world) -> None:
+    invoice = world.exported(20_000)
+    world.invoice(charges=(Charge("Goodwill", -6_000, service_id=world.service),))
+    payment = world.pay((invoice, "40.00"))
+    world.cycle()
+    assert world.rows(invoice) == [4_000]
+    by_hand = world.history(5_000)
+    world.repay(payment, (invoice, "70.00"), (invoice, "30.00"), (by_hand, "5.00"))
+    world.do(credit.apply_credit, invoice.invoice_id, 6_000)
+
+    world.cycle()
+    assert world.titles() == [UNKNOWN]
+    decide(world, UNKNOWN, Action.NOT_FROM_ALGAPSA)
+    world.cycle()
+
+    assert [each["Id"] for each in world.quickbooks.list(world.company.realm, "Payment")] == [
+        payment
+    ]
+    assert world.titles() == [SAME]
+    assert world.rows(invoice) == [4_000]
