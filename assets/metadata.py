@@ -6,6 +6,7 @@ from datetime import datetime
 
 import dagster as dg
 
+from qbo_sync_dagster.domain.foreign_text import one_line
 from qbo_sync_dagster.panels.checks import Verdict
 from qbo_sync_dagster.panels.markdown import harmless
 from qbo_sync_dagster.panels.values import Markdown, Panel, Table, Value
@@ -42,7 +43,7 @@ def _value(value: Value) -> dg.MetadataValue:
         case datetime():
             return dg.MetadataValue.timestamp(value)
         case bool() | str():
-            return dg.MetadataValue.text(str(value))
+            return dg.MetadataValue.text(one_line(str(value)))
         case int():
             return dg.MetadataValue.int(value)
         case float():
@@ -58,5 +59,11 @@ def _table(table: Table) -> dg.TableMetadataValue:
             for name, cell in zip(table.columns, first, strict=True)
         ]
     )
-    records = [dg.TableRecord(dict(zip(table.columns, row, strict=True))) for row in table.rows]
+    records = [
+        dg.TableRecord(dict(zip(table.columns, map(_cell, row), strict=True))) for row in table.rows
+    ]
     return dg.MetadataValue.table(records, schema=schema)
+
+
+def _cell(value: str | int) -> str | int:
+    return one_line(value) if isinstance(value, str) else value

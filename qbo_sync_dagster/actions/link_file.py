@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from qbo_sync_dagster.actions.errors import ActionRefusedError, LinkFileError
 from qbo_sync_dagster.actions.values import read_algapsa_id, read_label, read_quickbooks_id
+from qbo_sync_dagster.domain.foreign_text import cell, typed
 
 HEADER = ("kind", "algapsa_id", "quickbooks_id")
 KINDS = ("client", "service", "tax_region", "payment_term", "invoice", "credit_memo")
@@ -67,7 +68,7 @@ def write_link_file(links: Iterable[tuple[str, str, str]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(HEADER)
-    writer.writerows(sorted(links))
+    writer.writerows((kind, cell(ours), theirs) for kind, ours, theirs in sorted(links))
     return out.getvalue()
 
 
@@ -103,7 +104,7 @@ def _row(line: int, cells: list[str]) -> LinkRow:
     if kind in _WITH_UUIDS:
         algapsa_id = read_algapsa_id(cells[1], name)
     else:
-        algapsa_id = read_label(cells[1], name, _LONGEST_CODE)
+        algapsa_id = read_label(typed(cells[1]), name, _LONGEST_CODE)
     return LinkRow(line, kind, algapsa_id, read_quickbooks_id(cells[2], "the object"))
 
 

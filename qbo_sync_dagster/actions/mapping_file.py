@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from qbo_sync_dagster.actions.errors import ActionRefusedError, LinkFileError
 from qbo_sync_dagster.actions.mapping import WantedMapping
+from qbo_sync_dagster.domain.foreign_text import cell, typed
 from qbo_sync_dagster.domain.suggestions import MappedRecord, MappingKind
 
 COLUMNS = (
@@ -18,8 +19,6 @@ COLUMNS = (
     *("state", "suggested_id", "suggested_name"),
 )
 _NEEDED = ("kind", "algapsa_id")
-# A spreadsheet would run a name that begins so.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_mappings(records: Iterable[MappedRecord]) -> str:
@@ -34,7 +33,7 @@ def write_mappings(records: Iterable[MappedRecord]) -> str:
             *(each.quickbooks_id, each.quickbooks_name, each.state),
             *((best.record_id, best.name) if best else ("", "")),
         )
-        writer.writerow([_inert(str(cell or "")) for cell in cells])
+        writer.writerow([cell(str(each or "")) for each in cells])
     return out.getvalue()
 
 
@@ -89,17 +88,9 @@ def _wanted(line: int, row: Mapping[str, str]) -> WantedMapping | None:
             return None
         named = ", ".join(MappingKind)
         raise ActionRefusedError(f"{row['kind'][:40]!r} is no kind of mapping: {named}.")
-    name = _as_typed(row.get("quickbooks_name", ""))
+    name = typed(row.get("quickbooks_name", ""))
     chosen = row.get("quickbooks_id") or name
     if not chosen:
         return None
-    algapsa = row["algapsa_id"] or _as_typed(row.get("algapsa_name", ""))
+    algapsa = typed(row["algapsa_id"] or row.get("algapsa_name", ""))
     return WantedMapping(MappingKind(kind), algapsa, chosen, f"Line {line}: ", name)
-
-
-def _inert(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
-
-
-def _as_typed(cell: str) -> str:
-    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from qbo_sync_dagster.algapsa.gateway import AlgaPsa
 from qbo_sync_dagster.domain.errors import MalformedObjectError
+from qbo_sync_dagster.domain.foreign_text import cell
 from qbo_sync_dagster.ledger import connections
 from qbo_sync_dagster.quickbooks.client import QuickBooksClient
 from qbo_sync_dagster.quickbooks.company import parse_list_entry
@@ -69,7 +70,7 @@ def write_names(records: Iterable[NamedRecord]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows((each.kind, each.side, each.id, each.name) for each in records)
+    writer.writerows((each.kind, each.side, cell(each.id), cell(each.name)) for each in records)
     return out.getvalue()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +18,7 @@ from qbo_sync_dagster.cli.output import (
     JsonFlag,
     add_row,
     answer,
+    answer_file,
     answer_json,
     answer_table,
     new_table,
@@ -118,7 +118,7 @@ def csv(
     with opened_engine() as engine:
         chosen = _chosen(engine, company, (first, last), clients, statuses, numbers)
         if str(file) == "-":
-            done = batch_file.write_batch(engine, company, chosen, user, _print)
+            done = batch_file.write_batch(engine, company, chosen, user, answer_file)
         else:
             done = batch_file.write_batch_file(engine, company, chosen, user, file)
     told = f"Batch {done.batch_id}: {words.counted(done.taken, 'invoice')} written."
@@ -155,11 +155,6 @@ def listed(company: Company, as_json: JsonFlag = False) -> None:
             count = len(each.invoice_ids)
             add_row(table, each.batch_id, each.target, count, each.created_by, each.created_at)
         answer_table(table)
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
 
 
 def _chosen(

@@ -12,7 +12,7 @@ from qbo_sync_dagster.actions import linking, naming
 from qbo_sync_dagster.cli.errors import CommandError
 from qbo_sync_dagster.cli.failures import command_group
 from qbo_sync_dagster.cli.opening import opened_engine, opened_ledger
-from qbo_sync_dagster.cli.output import JsonFlag, answer, answer_json, working
+from qbo_sync_dagster.cli.output import JsonFlag, answer, answer_file, answer_json, working
 from qbo_sync_dagster.cli.parameters import Company
 from qbo_sync_dagster.panels import words
 
@@ -76,7 +76,7 @@ def names(
 
 def _write(file: Path | None, text: str, what: str) -> None:
     if file is None:
-        sys.stdout.write(text)
+        answer_file(text)
         return
     file.write_text(text, encoding="utf-8")
     answer(f"{words.counted(text.count(chr(10)) - 1, what)} written to {file}.")

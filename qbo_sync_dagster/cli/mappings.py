@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +17,7 @@ from qbo_sync_dagster.cli.output import (
     JsonFlag,
     add_row,
     answer,
+    answer_file,
     answer_json,
     answer_table,
     new_table,
@@ -91,7 +91,7 @@ def export(
     with opened_engine() as engine, working(_ASKING):
         text = write_mappings(mapping.list_mappings(engine, company))
     if file is None:
-        sys.stdout.write(text)
+        answer_file(text)
     else:
         file.write_text(text, encoding="utf-8")
         answer(f"{words.counted(text.count(chr(10)) - 1, 'mapping')} written to {file}.")

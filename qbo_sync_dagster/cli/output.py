@@ -38,7 +38,15 @@ def answer_table(table: Table) -> None:
 
 def answer_json(value: object) -> None:
     """The whole answer as JSON; dates and instants as ISO 8601."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_as_json) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=_as_json)
+    sys.stdout.write("".join(map(_escaped, text)) + "\n")
+
+
+def answer_file(text: str) -> None:
+    """A file's text as it is; on a terminal without what could steer that."""
+    lines = map(plain, text.splitlines()) if sys.stdout.isatty() else None
+    sys.stdout.write("\n".join(lines) + "\n" if lines else text)
+    sys.stdout.flush()
 
 
 def remark(sentence: str, style: str = "") -> None:
@@ -97,8 +105,15 @@ def readable(value: object) -> str:
 
 
 def plain(text: str) -> str:
-    """The text without what could steer a terminal: names and memos come from outside."""
-    return "".join(c for c in text if c == "\n" or c.isprintable())
+    """The text without what could steer a terminal or feign a line: names come from outside."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _escaped(character: str) -> str:
+    """JSON's own escapes leave what steers some terminals, or turns a line's direction."""
+    if character == "\n" or character.isprintable():
+        return character
+    return json.dumps(character)[1:-1]
 
 
 def _as_json(value: object) -> object:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from qbo_sync_dagster.domain.algapsa_records import Charge, Client, Document
 from qbo_sync_dagster.domain.export import NotReady, References, prepare_export
+from qbo_sync_dagster.domain.foreign_text import is_formula
 from qbo_sync_dagster.domain.money import format_minor
 
 COLUMNS = (
@@ -21,8 +22,6 @@ COLUMNS = (
 )
 # QuickBooks itself keeps an item of this name for sales without a product.
 _ANY_ITEM = "Services"
-# A spreadsheet would run such a cell as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_problems(document: Document, client: Client | None) -> tuple[str, ...]:
@@ -76,7 +75,8 @@ def _multiplied(charge: Charge, net: int) -> tuple[str, str]:
 
 def _text(value: str) -> str:
     line = " ".join(value.split())
-    return f" {line}" if line.startswith(_FORMULA) else line
+    # No apostrophe here: the import would take it for a part of the name.
+    return f" {line}" if is_formula(line) else line
 
 
 def _by_name(document: Document, client: Client | None) -> References:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
 from qbo_sync_dagster.domain.connection_notices import EXPIRY_NOTICE
+from qbo_sync_dagster.domain.foreign_text import shorten, without_domains
 
 _MOST_LISTED = 20
 _LONGEST_LABEL = 80
@@ -95,7 +96,5 @@ def _line(exception: OpenException) -> str:
 
 
 def harmless(text: str) -> str:
-    """The text on one line, cut, and without what a service would take for markup."""
-    line = " ".join(text.split())
-    line = "".join(c for c in line if c.isprintable()).translate(_LOOK_ALIKES)
-    return line if len(line) <= _LONGEST_LABEL else f"{line[: _LONGEST_LABEL - 3]}..."
+    """The text on one line, cut, and without what a service would take for markup or a link."""
+    return without_domains(shorten(text, _LONGEST_LABEL).translate(_LOOK_ALIKES))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from qbo_sync_dagster.domain.foreign_text import shorten
 from qbo_sync_dagster.panels import words
 from qbo_sync_dagster.panels.deep_links import view_in_quickbooks
-from qbo_sync_dagster.panels.markdown import escape, shorten, table
+from qbo_sync_dagster.panels.markdown import escape, table
 from qbo_sync_dagster.panels.values import Table
 from qbo_sync_dagster.sync.outcome import DriftLine
 

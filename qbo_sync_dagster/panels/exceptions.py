@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from qbo_sync_dagster.domain.foreign_text import shorten
 from qbo_sync_dagster.domain.money import format_minor
 from qbo_sync_dagster.ledger.exceptions import StoredException
 from qbo_sync_dagster.panels import cures, words
 from qbo_sync_dagster.panels.deep_links import view_in_quickbooks
-from qbo_sync_dagster.panels.markdown import bullets, escape, shorten, table
+from qbo_sync_dagster.panels.markdown import bullets, escape, table
 from qbo_sync_dagster.panels.values import Table
 
 # Metadata is stored with every event of every cycle, so a page has an end.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from qbo_sync_dagster.domain.foreign_text import shorten
 from qbo_sync_dagster.domain.invoice_sync import SyncState
 from qbo_sync_dagster.domain.money import format_minor
 from qbo_sync_dagster.panels import words
 from qbo_sync_dagster.panels.deep_links import view_in_quickbooks
-from qbo_sync_dagster.panels.markdown import escape, link, shorten, table
+from qbo_sync_dagster.panels.markdown import escape, link, table
 from qbo_sync_dagster.panels.values import Markdown, Panel, Table
 from qbo_sync_dagster.sync.invoice_status import InvoiceStatus
 

@@ -8,33 +8,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$^-])")
-# GitHub's Markdown makes a link of any address in running text; a memo must not become one.
-_ADDRESS = re.compile(r"(://|\bwww\.)", re.IGNORECASE)
-_LOOKALIKES = str.maketrans("[]<>`", "()‹›'")
-_ZERO_WIDTH_SPACE = "\N{ZERO WIDTH SPACE}"
+from qbo_sync_dagster.domain.foreign_text import shorten, without_links
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$^=-]|(?<=\d)\.(?= |$))")
+_LOOKALIKES = str.maketrans("[]<>`*~\\", "()‹›'∗∼/")
+# At its start a line may become a heading or a list, and an underscore emphasises outside a word.
+_LEADING = re.compile(r"^(?=[#+=-]|\d+[.)](?: |$))")
+_UNDERSCORE = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 
 
 def escape(text: str, *, longest: int = 300) -> str:
     """The text as plain words on one line: no Markdown, no HTML, no links, cut when too long."""
     line = shorten(text, longest)
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    line = _ADDRESS.sub(rf"\1{_ZERO_WIDTH_SPACE}", line)
-    return _SPECIAL.sub(r"\\\1", line)
+    return _SPECIAL.sub(r"\\\1", without_links(line))
 
 
 def harmless(text: str, *, longest: int = 1000) -> str:
     """The text for places that show it as Markdown here and as plain text there.
 
-    It reads the same in both, so it is not escaped: what could become a link or HTML is replaced.
+    It reads the same in both, so it is not escaped: what would have an effect is replaced.
     """
-    return _ADDRESS.sub(rf"\1{_ZERO_WIDTH_SPACE}", shorten(text, longest).translate(_LOOKALIKES))
-
-
-def shorten(text: str, longest: int = 300) -> str:
-    """The text on one line without control characters, at most `longest` characters."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: longest * 2]).split())
-    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+    line = shorten(text, longest).translate(_LOOKALIKES)
+    line = _LEADING.sub("\N{ZERO WIDTH SPACE}", _UNDERSCORE.sub("ˍ", line))
+    return without_links(line)
 
 
 def link(label: str, url: str | None) -> str:

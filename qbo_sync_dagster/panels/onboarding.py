@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from qbo_sync_dagster.domain.foreign_text import shorten
 from qbo_sync_dagster.domain.history_matching import HistoryMatch, HistoryState
 from qbo_sync_dagster.domain.matching import ClientMatch, MatchState
 from qbo_sync_dagster.domain.money import format_minor
 from qbo_sync_dagster.domain.names import Suggestion
 from qbo_sync_dagster.domain.suggestions import MappedRecord
 from qbo_sync_dagster.panels import words
-from qbo_sync_dagster.panels.markdown import shorten
 from qbo_sync_dagster.panels.values import Panel, Table
 
 # Metadata is stored with every event; the command line lists all.

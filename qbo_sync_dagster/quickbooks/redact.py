@@ -57,12 +57,17 @@ def install_redaction() -> None:
     logging.setLogRecordFactory(factory)
 
 
+def _inert(text: str) -> str:
+    """The text without what could steer the terminal that shows a log: it may quote a name."""
+    return "".join(c if c in "\n\t" or c.isprintable() else " " for c in text)
+
+
 def _scrubbed(record: logging.LogRecord) -> logging.LogRecord:
     try:
         message = record.getMessage()
     except (TypeError, ValueError):  # the caller's format and arguments disagree: theirs to report
         return record
-    if (clean := scrub(message)) != message:
+    if (clean := _inert(scrub(message))) != message:
         record.msg, record.args = clean, ()
     if record.exc_info and record.exc_info[0] is not None:
         # Formatters print exc_text when it is set, in place of the traceback they would make.

@@ -71,10 +71,12 @@ def test_each_band_before_the_end_is_told_once() -> None:
     [
         ("<!channel> @everyone", "‹!channel› ＠everyone"),
         ("*bold* _it_ `code` [x](y)", "∗bold∗ ˍitˍ 'code' (x)(y)"),
-        ("a\nb\x00c\u202ed", "a bcd"),
-        ("x" * 200, "x" * 77 + "..."),
-        ("O'Dowd Freight", "O'Dowd Freight"),
+        ("a\nb\x00c\u202ed", "a b c d"),
+        ("x" * 200, "x" * 79 + "…"),
+        ("O'Dowd Freight 2.0", "O'Dowd Freight 2.0"),
+        ("pay at https://example.com", "pay at https:\u200b//example.\u200bcom"),
+        ("or www.example.com", "or www\u200b.example.\u200bcom"),
     ],
 )
-def test_names_from_outside_are_neither_markup_nor_mentions(name: str, told: str) -> None:
+def test_names_from_outside_are_neither_markup_nor_mentions_nor_links(name: str, told: str) -> None:
     assert harmless(name) == told

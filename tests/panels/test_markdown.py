@@ -28,8 +28,9 @@ def test_markup_in_a_name_has_no_effect(typed: str) -> None:
 
 
 def test_an_address_in_a_memo_is_not_made_a_link() -> None:
-    assert "https://example" not in escape("pay at https://example.com")
-    assert "www.example" not in escape("pay at www.example.com")
+    assert "://" not in escape("pay at https://example.com")
+    assert "www." not in escape("pay at www.example.com")
+    assert "@example" not in escape("write to pay@example.com")
 
 
 def test_a_memo_stays_on_one_line_and_has_an_end() -> None:
@@ -62,4 +63,4 @@ def test_a_sentence_reads_the_same_as_text_and_as_markdown() -> None:
     assert harmless("Invoice INV-0042 failed; run `qbo-sync doctor`.") == (
         "Invoice INV-0042 failed; run 'qbo-sync doctor'."
     )
-    assert harmless("[pay](https://example.com) <b>") == "(pay)(https://\u200bexample.com) ‹b›"
+    assert harmless("[pay](https://example.com) <b>") == "(pay)(https:\u200b//example.com) ‹b›"

@@ -86,3 +86,10 @@ def test_installing_twice_changes_nothing(log: io.StringIO) -> None:
     factory = logging.getLogRecordFactory()
     install_redaction()
     assert logging.getLogRecordFactory() is factory
+
+
+def test_a_name_in_a_message_does_not_steer_the_terminal_that_shows_the_log(
+    log: io.StringIO,
+) -> None:
+    LOGGER.warning("Invoice %s", "INV-1\x1b[2J\x9b31m\u202etxt")
+    assert log.getvalue() == "Invoice INV-1 [2J 31m txt\n"
