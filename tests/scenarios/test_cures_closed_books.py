@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.domain.catalogue import Action
@@ -69,6 +70,38 @@ def test_a_reversal_that_waits_for_closed_books_is_given_up(world: World) -> Non
 
     assert accepted(world) == [4_000]
     assert world.rows(invoice) == [4_000, -4_000]
+
+
+def reverse_part(world: World, payment: str, cents: int) -> None:
+    """AlgaPSA takes a payment back; a hand on its database leaves only a part of that."""
+    row = world.do(payments.reverse_payment, payment)
+    with world.owner.begin() as connection:
+        connection.execute(
+            sa.text("UPDATE invoice_payments SET amount = :minor WHERE payment_id = :row"),
+            {"minor": -cents, "row": row},
+        )
+
+
+def test_a_later_reversal_takes_back_nothing_of_what_closed_books_keep(world: World) -> None:
+    invoice = world.exported(10_000)
+    own = world.record_in_algapsa(invoice, 4_000)
+    world.cycle()
+    [payment] = world.quickbooks.list(world.company.realm, "Payment")
+    close_books(world)
+    reverse_part(world, own, 1_000)
+    world.cycle()
+    decide(world, CLOSED, Action.ACCEPT)
+    world.quickbooks.set(world.company.realm, book_close_date="")
+
+    reverse_part(world, own, 500)
+    world.cycle()
+
+    shown = world.quickbooks.get(world.company.realm, "Payment", payment["Id"])
+    assert Decimal(str(shown["TotalAmt"])) == 35
+    assert accepted(world) == [1_000]
+    before = world.stands()
+    world.cycle()
+    assert (world.stands(), world.titles(), world.operations()) == (before, [], {})
 
 
 def test_removed_credit_that_waits_for_closed_books_is_given_up(world: World) -> None:
