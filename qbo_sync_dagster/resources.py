@@ -55,11 +55,11 @@ def _settings() -> Settings:
 @contextmanager
 def _in_words() -> Iterator[None]:
     """Turn faults of the set-up into one sentence each; everything else passes as it is."""
-    from qbo_sync_dagster.settings import MissingSettingError  # noqa: PLC0415 - heavy
+    from qbo_sync_dagster.settings import SettingError  # noqa: PLC0415 - heavy
 
     try:
         yield
-    except (MissingSettingError, LedgerError) as error:
+    except (SettingError, LedgerError) as error:
         raise _failure(str(error)) from error
     except OperationalError as error:
         raise _failure(

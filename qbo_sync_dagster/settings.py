@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+import httpx
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -20,8 +21,19 @@ _REVOKE_URL = "https://developer.api.intuit.com/v2/oauth2/tokens/revoke"
 _AUTHORIZE_URL = "https://appcenter.intuit.com/connect/oauth2"
 
 
-class MissingSettingError(Exception):
+_INTUIT = ".intuit.com"
+
+
+class SettingError(Exception):
+    """A setting is not as it must be; the message says which and what to do."""
+
+
+class MissingSettingError(SettingError):
     """A setting that this command needs is not set; the message says which and what it is."""
+
+
+class ForeignHostError(SettingError):
+    """An address would send tokens or the app's secret to somebody else than Intuit."""
 
 
 class Settings(BaseSettings):
@@ -45,6 +57,7 @@ class Settings(BaseSettings):
         default=_AUTHORIZE_URL, validation_alias="QBO_OAUTH_AUTHORIZE_URL"
     )
     oauth_revoke_url: str = Field(default=_REVOKE_URL, validation_alias="QBO_OAUTH_REVOKE_URL")
+    other_hosts: bool = Field(default=False, validation_alias="QBO_ALLOW_OTHER_HOSTS")
     secret_key: SecretStr | None = Field(default=None, validation_alias="QBO_SYNC_SECRET_KEY")
     batches: bool = Field(default=True, validation_alias="QBO_SYNC_BATCHES")
 
@@ -53,7 +66,10 @@ class Settings(BaseSettings):
         return (self.api_base_url or f"{_HOSTS[self.environment]}/v3/company").rstrip("/")
 
     def quickbooks(self) -> QuickBooksSettings:
-        """Where QuickBooks is. Raises MissingSettingError without the app's credentials."""
+        """Where QuickBooks is. Raises MissingSettingError without the app's credentials, and
+        ForeignHostError for an address that is not Intuit's."""
+        if not self.other_hosts:
+            self._refuse_other_hosts()
         return QuickBooksSettings(
             api_base_url=self.api_base(),
             token_url=self.oauth_token_url,
@@ -65,6 +81,21 @@ class Settings(BaseSettings):
             ),
             batches=self.batches,
         )
+
+    def _refuse_other_hosts(self) -> None:
+        addresses = {
+            "QBO_API_BASE_URL": self.api_base(),
+            "QBO_OAUTH_TOKEN_URL": self.oauth_token_url,
+            "QBO_OAUTH_AUTHORIZE_URL": self.oauth_authorize_url,
+            "QBO_OAUTH_REVOKE_URL": self.oauth_revoke_url,
+        }
+        for name, address in addresses.items():
+            if not _is_intuits(address):
+                raise ForeignHostError(
+                    f"{name} is not an https address of Intuit (*.intuit.com), so tokens would go "
+                    "to somebody else. Unset it. For a sandbox of your own set "
+                    "QBO_ALLOW_OTHER_HOSTS=true."
+                )
 
     def ledger(self) -> str:
         """The ledger's URL. Raises MissingSettingError."""
@@ -90,6 +121,16 @@ class Settings(BaseSettings):
             secret_key=self.token_key(),
             quickbooks=self.quickbooks(),
         )
+
+
+def _is_intuits(address: str) -> bool:
+    """By what the client itself would connect to, so that no spelling is read in two ways."""
+    try:
+        url = httpx.URL(address)
+    except (httpx.InvalidURL, TypeError):
+        return False
+    is_plain = url.scheme == "https" and not url.userinfo and url.port in (None, 443)
+    return is_plain and url.host.endswith(_INTUIT)
 
 
 def _needed(value: str | SecretStr | None, name: str, meaning: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from qbo_sync_dagster.settings import MissingSettingError, Settings
+from qbo_sync_dagster.settings import ForeignHostError, MissingSettingError, Settings
 
 ALL = {
     "QBO_SYNC_DATABASE_URL": "postgresql://ledger.example.com/qbo",
@@ -20,6 +20,7 @@ ALL = {
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in ("QBO_ENVIRONMENT", "QBO_API_BASE_URL", "QBO_OAUTH_TOKEN_URL", "QBO_SYNC_BATCHES"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("QBO_ALLOW_OTHER_HOSTS", raising=False)
     for name, value in ALL.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
@@ -67,8 +68,51 @@ def test_a_base_address_given_is_used_without_its_last_slash(
     environment: pytest.MonkeyPatch,
 ) -> None:
     environment.setenv("QBO_API_BASE_URL", "http://127.0.0.1:9/v3/company/")
+    environment.setenv("QBO_ALLOW_OTHER_HOSTS", "true")
 
     assert Settings().quickbooks().api_base_url == "http://127.0.0.1:9/v3/company"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("QBO_API_BASE_URL", "QBO_OAUTH_TOKEN_URL"),
+        *("QBO_OAUTH_AUTHORIZE_URL", "QBO_OAUTH_REVOKE_URL"),
+    ],
+)
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://quickbooks.example.com/v3/company",
+        "http://quickbooks.api.intuit.com/v3/company",
+        "https://intuit.com.example.com/v3/company",
+        "https://notintuit.com/v3/company",
+        "https://quickbooks.api.intuit.com@example.com/v3/company",
+        "https://user:word@quickbooks.api.intuit.com/v3/company",
+        "https://quickbooks.api.intuit.com:8443/v3/company",
+        "https://example.com\\@quickbooks.api.intuit.com/",
+        "https://example.com#.intuit.com",
+        "https://example.com?.intuit.com",
+        "//quickbooks.api.intuit.com/v3/company",
+        "quickbooks.api.intuit.com",
+    ],
+)
+def test_an_address_that_is_not_intuits_is_refused_and_the_setting_that_opens_it_named(
+    environment: pytest.MonkeyPatch, name: str, address: str
+) -> None:
+    environment.setenv(name, address)
+
+    with pytest.raises(ForeignHostError, match=f"^{name} is not .+QBO_ALLOW_OTHER_HOSTS=true"):
+        Settings().quickbooks()
+
+    environment.setenv("QBO_ALLOW_OTHER_HOSTS", "true")
+    Settings().quickbooks()
+
+
+def test_another_address_of_intuits_needs_no_leave(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("QBO_API_BASE_URL", "https://quickbooks-e2e.api.intuit.com/v3/company")
+
+    assert Settings().quickbooks().api_base_url.startswith("https://quickbooks-e2e.")
 
 
 def test_an_unknown_environment_is_refused(environment: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from qbo_sync_dagster.domain.errors import DomainError
 from qbo_sync_dagster.ledger.errors import LedgerError
 from qbo_sync_dagster.quickbooks.errors import QuickBooksError
 from qbo_sync_dagster.quickbooks.redact import scrub
-from qbo_sync_dagster.settings import MissingSettingError
+from qbo_sync_dagster.settings import SettingError
 
 # Their messages are written for people.
 _SPOKEN = (
@@ -27,8 +27,8 @@ _SPOKEN = (
     CommandError,
     DomainError,
     LedgerError,
-    MissingSettingError,
     QuickBooksError,
+    SettingError,
 )
 _PROBLEMS_SHOWN = 50
 

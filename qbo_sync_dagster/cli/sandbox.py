@@ -63,6 +63,7 @@ def _settings(sandbox: SandboxProcess) -> dict[str, str]:
     first = sandbox.control.realms()[0]
     return {
         "QBO_ENVIRONMENT": "sandbox",
+        "QBO_ALLOW_OTHER_HOSTS": "true",
         "QBO_API_BASE_URL": sandbox.api_base,
         "QBO_OAUTH_TOKEN_URL": sandbox.token_url,
         "QBO_OAUTH_AUTHORIZE_URL": sandbox.control.authorize_url,

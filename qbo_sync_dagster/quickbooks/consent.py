@@ -132,28 +132,28 @@ def revoke(http: httpx.Client, settings: QuickBooksSettings, refresh_token: str)
     Raises ConnectionDeadError (the app's credentials are wrong), NoAnswerError or ThrottledError.
     """
     response = post_as_app(http, settings, settings.revoke_url, json={"token": refresh_token})
-    tid = response.headers.get("intuit_tid")
-    if response.status_code == 429:
+    tid = response.intuit_tid
+    if response.status == 429:
         raise ThrottledError(
             "Intuit's sign-in service asks to wait. Run this again in a minute.",
             retry_after=THROTTLE_SECONDS,
             http_status=429,
             intuit_tid=tid,
         )
-    if response.status_code in (401, 403) or APP_REFUSED in response.text[:500]:
+    if response.status in (401, 403) or APP_REFUSED.encode() in response.content[:500]:
         raise ConnectionDeadError(
             "Intuit does not accept the app's client id and secret. Correct QBO_CLIENT_ID and "
             "QBO_CLIENT_SECRET, then retry.",
             code=APP_REFUSED,
-            http_status=response.status_code,
+            http_status=response.status,
             intuit_tid=tid,
         )
-    if response.status_code not in (200, 400):
+    if response.status not in (200, 400):
         raise NoAnswerError(
-            f"Intuit's sign-in service gave no usable answer (HTTP {response.status_code}).",
+            f"Intuit's sign-in service gave no usable answer (HTTP {response.status}).",
             sent=False,
         )
-    return response.status_code == 200
+    return response.status == 200
 
 
 def _one(answer: Mapping[str, list[str]], name: str) -> str:

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Protocol
 
 import httpx
 
+from qbo_sync_dagster.quickbooks.bounded import AnswerRefusedError, read_content
 from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError, NoAnswerError, ThrottledError
 from qbo_sync_dagster.quickbooks.faults import THROTTLE_SECONDS
 from qbo_sync_dagster.quickbooks.settings import QuickBooksSettings
@@ -26,6 +28,9 @@ _ACCESS_SECONDS = 3600
 # The app's own credentials are wrong: every token of the company may still be good.
 APP_REFUSED = "invalid_client"
 _LONGEST_LIFETIME_SECONDS = 20 * 365 * 86400
+_MOST_ANSWER_BYTES = 1024 * 1024
+# The company's tokens stay locked meanwhile, and a lock that is held for longer is taken away.
+_LONGEST_ANSWER_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,15 @@ def ask_for_tokens(
     return _read_token_answer(post_as_app(http, settings, settings.token_url, data=form))
 
 
+@dataclass(frozen=True, slots=True)
+class AppAnswer:
+    """What Intuit's sign-in service answered."""
+
+    status: int
+    content: bytes = field(repr=False)
+    intuit_tid: str | None
+
+
 def post_as_app(
     http: httpx.Client,
     settings: QuickBooksSettings,
@@ -131,10 +145,12 @@ def post_as_app(
     *,
     data: Mapping[str, str] | None = None,
     json: Mapping[str, str] | None = None,
-) -> httpx.Response:
+) -> AppAnswer:
     """One call to Intuit's sign-in service as our app. Raises NoAnswerError (never sent)."""
+    deadline = monotonic() + _LONGEST_ANSWER_SECONDS
     try:
-        return http.post(
+        with http.stream(
+            "POST",
             url,
             data=data,
             json=json,
@@ -144,7 +160,11 @@ def post_as_app(
                 settings.timeout_seconds, connect=settings.connect_timeout_seconds
             ),
             follow_redirects=False,
-        )
+        ) as response:
+            content = read_content(response, _MOST_ANSWER_BYTES, monotonic, deadline)
+            return AppAnswer(response.status_code, content, response.headers.get("intuit_tid"))
+    except AnswerRefusedError as refusal:
+        raise _unreachable(str(refusal)) from refusal
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise _unreachable(type(error).__name__) from error
 
@@ -175,26 +195,26 @@ def read_tokens(
     )
 
 
-def _read_token_answer(response: httpx.Response) -> Mapping[str, object]:
+def _read_token_answer(response: AppAnswer) -> Mapping[str, object]:
     try:
         body = decode_json(response.content)
     except UnreadableAnswerError:
         body = None
     answer: Mapping[str, object] = body if isinstance(body, dict) else {}
-    if response.status_code == 200 and answer:
+    if response.status == 200 and answer:
         return answer
-    if response.status_code == 429:
+    if response.status == 429:
         raise ThrottledError(
             "Intuit's sign-in service asks to wait. It is asked again.",
             retry_after=THROTTLE_SECONDS,
             http_status=429,
-            intuit_tid=response.headers.get("intuit_tid"),
+            intuit_tid=response.intuit_tid,
         )
     _raise_if_dead(answer.get("error"), response)
-    raise _unreachable(f"HTTP {response.status_code}")
+    raise _unreachable(f"HTTP {response.status}")
 
 
-def _raise_if_dead(error: object, response: httpx.Response) -> None:
+def _raise_if_dead(error: object, response: AppAnswer) -> None:
     cures = {
         "invalid_grant": "Intuit no longer accepts the connection's refresh token. Reconnect the "
         "company to QuickBooks; nothing is sent until then.",
@@ -205,8 +225,8 @@ def _raise_if_dead(error: object, response: httpx.Response) -> None:
         raise ConnectionDeadError(
             cures[error],
             code=error,
-            http_status=response.status_code,
-            intuit_tid=response.headers.get("intuit_tid"),
+            http_status=response.status,
+            intuit_tid=response.intuit_tid,
         )
 
 

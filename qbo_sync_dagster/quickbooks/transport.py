@@ -15,6 +15,11 @@ from urllib.parse import quote
 
 import httpx
 
+from qbo_sync_dagster.quickbooks.bounded import (
+    ACCEPTED_ENCODING,
+    AnswerRefusedError,
+    read_content,
+)
 from qbo_sync_dagster.quickbooks.calls import Call, CallKind, CallRecord
 from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError, NoAnswerError, ThrottledError
 from qbo_sync_dagster.quickbooks.faults import (
@@ -82,6 +87,7 @@ def new_http_client(settings: QuickBooksSettings) -> httpx.Client:
         timeout=httpx.Timeout(settings.timeout_seconds, connect=settings.connect_timeout_seconds),
         limits=httpx.Limits(max_connections=10, keepalive_expiry=3.0),
         follow_redirects=False,
+        headers={"Accept-Encoding": ACCEPTED_ENCODING},
     )
 
 
@@ -196,14 +202,11 @@ class Transport:
             raise _no_answer(call, type(error).__name__) from error
 
     def _content(self, call: Call, response: httpx.Response, deadline: float) -> bytes:
-        content = bytearray()
-        for part in response.iter_bytes():
-            content += part
-            if len(content) > self._settings.max_response_bytes:
-                raise _no_answer(call, "its answer is too large", status=response.status_code)
-            if self._clock() > deadline:
-                raise _no_answer(call, "its answer took too long", status=response.status_code)
-        return bytes(content)
+        most = self._settings.max_response_bytes
+        try:
+            return read_content(response, most, self._clock, deadline)
+        except AnswerRefusedError as refusal:
+            raise _no_answer(call, str(refusal), status=response.status_code) from refusal
 
 
 def _headers(call: Call, token: str) -> dict[str, str]:

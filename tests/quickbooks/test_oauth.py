@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -155,6 +155,35 @@ def test_trouble_at_the_sign_in_service_is_not_a_dead_connection(company: Any, r
         company.tokens().access_token("9341453")
     assert not caught.value.sent
     assert company.store.tokens == before
+
+
+def test_an_endless_answer_of_the_sign_in_service_is_not_read_to_its_end(company: Any) -> None:
+    read = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal read
+        while True:
+            read += 1
+            yield b" " * 100_000
+
+    expire(company)
+    company.token_replies = [httpx.Response(200, content=endless())]
+    with pytest.raises(NoAnswerError, match="too large"):
+        company.tokens().access_token("9341453")
+    assert read < 20
+    assert company.store.tokens.refresh_token == "refresh-1"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_of_the_sign_in_service_takes_the_refresh_token_nowhere(
+    company: Any, status: int
+) -> None:
+    expire(company)
+    moved = httpx.Response(status, headers={"Location": "https://example.com/elsewhere"})
+    company.token_replies = [moved]
+    with pytest.raises(NoAnswerError):
+        company.tokens().access_token("9341453")
+    assert company.requests == []
 
 
 def test_a_throttled_sign_in_service_is_waited_for(company: Any) -> None:

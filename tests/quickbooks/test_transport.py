@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -276,6 +278,67 @@ def test_an_answer_that_trickles_for_minutes_is_given_up(company: Any) -> None:
     company.replies = [httpx.Response(200, content=trickle())]
     with pytest.raises(NoAnswerError, match="too long"):
         company.client(wait_budget=lambda _: False).read("Invoice", "1")
+
+
+def _packed(content: bytes, layers: int = 1) -> bytes:
+    for _ in range(layers):
+        content = gzip.compress(content)
+    return content
+
+
+def test_a_packed_answer_is_asked_for_and_read(company: Any) -> None:
+    with new_http_client(company.settings) as http:
+        assert http.headers["Accept-Encoding"] == "gzip"
+    content = _packed(json.dumps(INVOICE).encode())
+    company.replies = [httpx.Response(200, content=content, headers={"Content-Encoding": "gzip"})]
+    assert company.client().read("Invoice", "1").id == "1"
+
+
+def _in_portions(content: bytes) -> Iterator[bytes]:
+    yield from (content[start : start + 1000] for start in range(0, len(content), 1000))
+
+
+def test_a_packed_answer_that_would_burst_is_not_unpacked_to_its_end(company: Any) -> None:
+    company.settings = replace(company.settings, max_response_bytes=1_500_000)
+    bomb = _packed(b" " * 50_000_000)
+    unpacked = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal unpacked
+        for part in _in_portions(bomb):
+            unpacked += 1
+            yield part
+
+    headers = {"Content-Encoding": "gzip"}
+    company.replies = [httpx.Response(200, content=counted(), headers=headers)]
+    with pytest.raises(NoAnswerError, match="too large"):
+        company.client(wait_budget=lambda _: False).read("Invoice", "1")
+    assert unpacked < 5
+
+
+@pytest.mark.parametrize("packing", ["gzip, gzip", "br", "zstd", "x-unknown"])
+def test_an_answer_packed_as_was_not_asked_for_is_not_unpacked(company: Any, packing: str) -> None:
+    read = 0
+
+    def bomb() -> Iterator[bytes]:
+        nonlocal read
+        read += 1
+        yield _packed(b" " * 1000, layers=2)
+
+    headers = {"Content-Encoding": packing}
+    company.replies = [httpx.Response(200, content=bomb(), headers=headers)]
+    with pytest.raises(NoAnswerError, match="not asked for"):
+        company.client(wait_budget=lambda _: False).read("Invoice", "1")
+    assert read == 0
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_no_answer_and_takes_the_token_nowhere(company: Any, status: int) -> None:
+    moved = httpx.Response(status, headers={"Location": "https://example.com/elsewhere"})
+    company.replies = [moved]
+    with pytest.raises(NoAnswerError, match=f"HTTP {status}"):
+        company.client().write(CREATE)
+    assert [request.url.host for request in company.requests] == ["quickbooks.example.com"]
 
 
 def test_no_error_holds_the_token_or_the_payload(company: Any, fault: Ok) -> None:

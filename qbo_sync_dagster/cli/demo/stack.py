@@ -53,6 +53,7 @@ class DemoStack:
             "QBO_OAUTH_TOKEN_URL": self.config.quickbooks.token_url,
             "QBO_OAUTH_AUTHORIZE_URL": self.config.quickbooks.authorize_url,
             "QBO_OAUTH_REVOKE_URL": self.config.quickbooks.revoke_url,
+            "QBO_ALLOW_OTHER_HOSTS": "true",
             "QBO_ENVIRONMENT": "sandbox",
             "QBO_SYNC_SECRET_KEY": self.config.secret_key,
         }
