@@ -58,16 +58,11 @@ def withdraw_re_export(connection: sa.Connection, case: Case) -> bool:
         if link.is_pushed:
             withdrawn |= bool(_withdraw(connection, case, link))
     for link in payment_links.closed_of_payments(connection, case.realm, payment):
-        filed = _withdraw(connection, case, link) if _is_made_anew(connection, case, link) else []
-        if filed:
+        # Its drift is open, so it was closed to be made again; that may have been given up since.
+        if not payment_links.of_rows(connection, case.realm, [link.algapsa_id]):
+            withdrawn |= bool(_withdraw(connection, case, link))
             links.update(connection, link.link_id, state="live")
-            withdrawn = True
     return withdrawn
-
-
-def _is_made_anew(connection: sa.Connection, case: Case, link: PaymentLink) -> bool:
-    filed = operations.of_record(connection, case.realm, PUSH_PAYMENT, link.algapsa_id)
-    return any(operation.generation == link.generation + 1 for operation in filed)
 
 
 def _accept(engine: SyncEngine, connection: sa.Connection, case: Case) -> str:

@@ -33,7 +33,7 @@ from qbo_sync_dagster.domain.payments_out_exceptions import (
     not_pushed,
     refund_to_record,
 )
-from qbo_sync_dagster.ledger import exceptions, operations
+from qbo_sync_dagster.ledger import exceptions, operations, payment_links
 from qbo_sync_dagster.ledger.links import Link
 from qbo_sync_dagster.ledger.operations import RETRIED, NewOperation, Operation
 from qbo_sync_dagster.ledger.payment_links import PaymentLink
@@ -128,6 +128,7 @@ class _Planner:
         self.queued = 0
         self._raised: list[ExceptionRecord] = []
         self._wanted: set[tuple[str, str]] = set()
+        self._taken_back: set[str] = set()
         with ctx.reading() as connection:
             self.choices = load_choices(connection, ctx.realm)
             self._left_unapplied = left_unapplied(connection, ctx.realm)
@@ -165,6 +166,8 @@ class _Planner:
         new: list[tuple[NewOperation, str, str]],
         moves: Mapping[tuple[str, str | None], list[int]],
     ) -> None:
+        if receipt.net <= 0:
+            self._taken_back.add(receipt.row_id)
         verdict = books.verdict(receipt)
         document = books.documents.get(receipt.invoice_id)
         if document is None or self._is_dismissed(receipt):
@@ -287,6 +290,27 @@ class _Planner:
             )
             exceptions.raise_all(connection, self._ctx.realm, self._raised)
             self._resolve(connection)
+            self._resolve_made_anew(connection)
+
+    def _resolve_made_anew(self, connection: sa.Connection) -> None:
+        """Close what is told of deleted payments that are not made again: AlgaPSA has none left."""
+        drifted = [
+            record.removeprefix("payment:")
+            for kind, record in self._told
+            if kind == ExceptionKind.PAYMENT_DRIFT and not is_row(record)
+        ]
+        gone = [
+            payment_record(link.quickbooks_id)
+            for link in payment_links.closed_of_payments(connection, self._ctx.realm, drifted)
+            if link.algapsa_id in self._taken_back
+        ]
+        exceptions.resolve(
+            connection,
+            self._ctx.realm,
+            [ExceptionKind.PAYMENT_DRIFT],
+            gone,
+            "AlgaPSA took the payment back, too.",
+        )
 
     def _resolve(self, connection: sa.Connection) -> None:
         realm = self._ctx.realm
