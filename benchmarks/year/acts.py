@@ -126,6 +126,17 @@ def bounce(day: Day) -> bool:
     return True
 
 
+def bounce_part(day: Day) -> bool:
+    """A part of a payment that AlgaPSA recorded is taken back."""
+    found = day.provider.algapsa_rows(_OWN_MONEY, recent=RECENT)
+    if not found:
+        return False
+    paid = day.chance.choice(found)
+    part = max(1, paid.amount // day.chance.choice([2, 3]))
+    day.provider.do(payments.reverse_payment, paid.payment_id, part)
+    return True
+
+
 def refund(day: Day) -> bool:
     """A client gets back all of a payment that AlgaPSA recorded, or half of it."""
     found = day.provider.algapsa_rows(_OWN_MONEY, recent=RECENT)

@@ -1,4 +1,7 @@
-"""What bookkeepers do in QuickBooks on a day. An act returns False where there is nothing to do."""
+"""What bookkeepers do in QuickBooks on a day, but for payments.
+
+Belongs here: documents, credit, customers, the closing of books. Does not: payments (cheques).
+"""
 
 from __future__ import annotations
 
@@ -6,68 +9,13 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from benchmarks.year.chances import Record, on_open_invoice
+from benchmarks.year.cheques import cheque
 from benchmarks.year.day import Day
 from benchmarks.year.provider import Company
 
 # Books are closed some weeks after the days that they hold.
 _CLOSED_AFTER = timedelta(days=25)
-
-
-def pay(day: Day) -> bool:
-    """A bookkeeper records a cheque over one invoice, in full, in part, or over it."""
-    company = day.company()
-    found = day.open_invoice(company)
-    if found is None:
-        return False
-    balance = found["Balance"]
-    amount = day.chance.choice([balance, balance, max(Decimal("0.01"), _half(balance))])
-    total = amount + (Decimal(5) if day.chance.random() < 0.1 else 0)
-    _cheque(day, company, found["CustomerRef"]["value"], [(found["Id"], amount)], total)
-    return True
-
-
-def pay_several(day: Day) -> bool:
-    """One cheque over several invoices of a customer."""
-    company = day.company()
-    first = day.open_invoice(company)
-    if first is None:
-        return False
-    customer = first["CustomerRef"]["value"]
-    others = [day.provider.object(company, "Invoice", each) for _, each in day.linked(company)[:8]]
-    paid = {first["Id"]: first["Balance"]}
-    for each in others:
-        if each and each["CustomerRef"]["value"] == customer and each["Balance"] > 0:
-            paid[each["Id"]] = each["Balance"]
-    _cheque(day, company, customer, list(paid.items()), sum(paid.values(), Decimal(0)))
-    return True
-
-
-def edit_cheque(day: Day) -> bool:
-    """A bookkeeper lowers a payment by a third."""
-    company = day.company()
-    found = day.money_in_quickbooks(company)
-    if found is None:
-        return False
-    lines = [(line["LinkedTxn"][0]["TxnId"], _less(line["Amount"])) for line in found["Line"]]
-    day.provider.quickbooks.edit_payment(company.realm, found["Id"], lines)
-    return True
-
-
-def undo_cheque(day: Day) -> bool:
-    """A bookkeeper voids, deletes or unapplies a payment."""
-    company = day.company()
-    found = day.money_in_quickbooks(company)
-    if found is None:
-        return False
-    quickbooks = day.provider.quickbooks
-    match day.chance.randrange(3):
-        case 0:
-            quickbooks.void(company.realm, "Payment", found["Id"])
-        case 1:
-            quickbooks.delete(company.realm, "Payment", found["Id"])
-        case _:
-            quickbooks.unapply(company.realm, found["Id"])
-    return True
 
 
 def sell_elsewhere(day: Day) -> bool:
@@ -80,68 +28,110 @@ def sell_elsewhere(day: Day) -> bool:
     sold = day.provider.quickbooks.invoice(
         company.realm, customer, [(item, Decimal("12.50"))], DocNumber=number
     )
-    _cheque(day, company, customer, [(sold["Id"], Decimal("12.50"))], Decimal("12.50"))
+    cheque(day, company, customer, [(sold["Id"], Decimal("12.50"))], Decimal("12.50"))
     return True
 
 
-def edit_document(day: Day) -> bool:
+@on_open_invoice
+def edit_document(day: Day, company: Company, invoice: Record) -> bool:
     """A bookkeeper changes an exported invoice: its amount, its number, or a mere note."""
-    company = day.company()
-    found = day.open_invoice(company)
-    if found is None:
-        return False
     changes: list[dict[str, Any]] = [
         {"PrivateNote": f"Called {day.number()}"},
         {"DocNumber": f"X-{day.number()}"},
-        {"Line": _raised(found["Line"])},
+        {"Line": _raised(invoice["Line"])},
     ]
     day.provider.quickbooks.edit(
-        company.realm, "Invoice", found["Id"], **day.chance.choice(changes)
+        company.realm, "Invoice", invoice["Id"], **day.chance.choice(changes)
     )
     return True
 
 
-def lose_document(day: Day) -> bool:
+@on_open_invoice
+def lose_document(day: Day, company: Company, invoice: Record) -> bool:
     """A bookkeeper voids or deletes an exported invoice."""
-    company = day.company()
-    found = day.open_invoice(company)
-    if found is None:
-        return False
     undo = day.chance.choice([day.provider.quickbooks.void, day.provider.quickbooks.delete])
-    undo(company.realm, "Invoice", found["Id"])
+    undo(company.realm, "Invoice", invoice["Id"])
     return True
 
 
-def spend_memo(day: Day) -> bool:
+@on_open_invoice
+def spend_memo(day: Day, company: Company, invoice: Record) -> bool:
     """A bookkeeper applies a credit memo of QuickBooks' own to an exported invoice."""
-    company = day.company()
-    found = day.open_invoice(company)
-    if found is None:
-        return False
     [item, *_] = company.items.values()
-    customer, amount = found["CustomerRef"]["value"], min(Decimal(20), Decimal(found["Balance"]))
+    customer, amount = (
+        invoice["CustomerRef"]["value"],
+        min(Decimal(20), Decimal(invoice["Balance"])),
+    )
     number = f"QBC-{day.number()}"
     memo = day.provider.quickbooks.credit_memo(
         company.realm, customer, [(item, amount)], DocNumber=number
     )
     day.provider.quickbooks.apply_credit(
-        company.realm, customer, found["Id"], str(memo["Id"]), amount
+        company.realm, customer, invoice["Id"], str(memo["Id"]), amount
     )
     return True
 
 
-def spend_exported_memo(day: Day) -> bool:
+@on_open_invoice
+def spend_exported_memo(day: Day, company: Company, invoice: Record) -> bool:
     """A bookkeeper applies a credit note that AlgaPSA exported, which AlgaPSA does not know of."""
-    company = day.company()
-    found = day.open_invoice(company)
-    for _, memo_id in day.linked(company, "credit_memo") if found else ():
+    for _, memo_id in day.linked(company, "credit_memo"):
         memo = day.provider.object(company, "CreditMemo", memo_id)
-        if found and memo and memo["RemainingCredit"] > 0:
-            customer = found["CustomerRef"]["value"]
-            amount = min(Decimal(memo["RemainingCredit"]), Decimal(found["Balance"]))
+        if memo and memo["RemainingCredit"] > 0:
+            customer = invoice["CustomerRef"]["value"]
+            amount = min(Decimal(memo["RemainingCredit"]), Decimal(invoice["Balance"]))
             day.provider.quickbooks.apply_credit(
-                company.realm, customer, found["Id"], memo_id, amount
+                company.realm, customer, invoice["Id"], memo_id, amount
             )
+            return True
+    return False
+
+
+def alter_what_just_arrived(day: Day) -> bool:
+    """A bookkeeper changes what was just sent, before its answer that was lost is missed."""
+    company = day.company()
+    unknown = day.unlinked(company, "Invoice")
+    if not unknown:
+        return False
+    invoice = day.chance.choice(unknown)
+    changes: list[dict[str, Any]] = [
+        {"DocNumber": f"X-{day.number()}"},
+        {"DocNumber": f"X-{day.number()}", "Line": _raised(invoice["Line"])},
+    ]
+    day.altered.append(invoice["Id"])
+    day.provider.quickbooks.edit(
+        company.realm, "Invoice", invoice["Id"], **day.chance.choice(changes)
+    )
+    return True
+
+
+@on_open_invoice
+def move_to_other_customer(day: Day, company: Company, invoice: Record) -> bool:
+    """A bookkeeper who merges two customers gives an invoice to the other one."""
+    other = day.chance.choice(list(company.customers.values()))
+    if other == invoice["CustomerRef"]["value"]:
+        return False
+    day.provider.quickbooks.edit(
+        company.realm, "Invoice", invoice["Id"], CustomerRef={"value": other}
+    )
+    return True
+
+
+def retire_customer(day: Day) -> bool:
+    """A customer who owes nothing is made inactive."""
+    company = day.company()
+    customer = day.chance.choice(list(company.customers.values()))
+    day.provider.quickbooks.edit(company.realm, "Customer", customer, Active=False)
+    return True
+
+
+def bring_customer_back(day: Day) -> bool:
+    """An inactive customer is made active again."""
+    company = day.company()
+    for customer in company.customers.values():
+        found = day.provider.object(company, "Customer", customer)
+        if found and not found["Active"]:
+            day.provider.quickbooks.edit(company.realm, "Customer", customer, Active=True)
             return True
     return False
 
@@ -157,22 +147,6 @@ def open_books(day: Day) -> bool:
     """A company opens its books again."""
     day.provider.quickbooks.set(day.company().realm, book_close_date="")
     return True
-
-
-def _cheque(
-    day: Day, company: Company, customer: str, lines: list[tuple[str, Decimal]], total: Decimal
-) -> None:
-    day.provider.quickbooks.record_payment(
-        company.realm, customer, lines, total=total, ref=f"CHQ {day.number()}"
-    )
-
-
-def _half(amount: Decimal) -> Decimal:
-    return (Decimal(amount) / 2).quantize(Decimal("0.01"))
-
-
-def _less(amount: Decimal) -> Decimal:
-    return max(Decimal("0.01"), (Decimal(amount) * 2 / 3).quantize(Decimal("0.01")))
 
 
 def _raised(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -14,6 +14,10 @@ from typing import Any, TypeAlias
 from benchmarks.year.provider import Company, Provider
 
 RECENT = 60
+_EVER_LINKED = """
+    SELECT quickbooks_id FROM links WHERE realm = :realm AND kind IN ('invoice', 'payment')
+"""
+_OURS = ("INV-", "CM-")
 _LINKED = """
     SELECT algapsa_id, quickbooks_id FROM links
     WHERE realm = :realm AND kind = :kind AND state = 'live'
@@ -30,6 +34,9 @@ class Day:
     counter: int = 0
     gaps: list[tuple[str, str]] = field(default_factory=list)
     decided: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    # QuickBooks invoices by id that were sent, and changed before their answer was missed.
+    altered: list[str] = field(default_factory=list)
 
     def company(self) -> Company:
         """Any of the companies."""
@@ -55,12 +62,28 @@ class Day:
                 return found
         return None
 
-    def money_in_quickbooks(self, company: Company) -> dict[str, Any] | None:
-        """A payment that a bookkeeper recorded."""
+    def unlinked(self, company: Company, entity: str) -> list[dict[str, Any]]:
+        """What was sent to QuickBooks and is not linked: its answer was lost."""
+        rows = self.provider.ledger_rows(_EVER_LINKED, realm=company.realm)
+        known = {row.quickbooks_id for row in rows}
+        return [
+            each
+            for identity, each in self.provider.objects(company, entity).items()
+            if identity not in known and str(each.get("DocNumber", "")).startswith(_OURS)
+        ]
+
+    def payment(
+        self,
+        company: Company,
+        fits: Callable[[dict[str, Any]], bool],
+        *,
+        is_applied: bool = True,
+    ) -> dict[str, Any] | None:
+        """A recent QuickBooks payment that fits; `is_applied`: only one that has lines."""
         found = [
             each
             for each in self.provider.objects(company, "Payment").values()
-            if each["Line"] and str(each.get("PaymentRefNum", "")).startswith("CHQ")
+            if (each["Line"] or not is_applied) and fits(each)
         ]
         return self.chance.choice(found[-RECENT:]) if found else None
 

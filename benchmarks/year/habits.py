@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.year import acts, bookkeepers, staff
+from benchmarks.year import acts, bookkeepers, cheques, staff
 from benchmarks.year.day import Act
 
 
@@ -18,14 +18,15 @@ class Habit:
 
 ACTS = (
     Habit(acts.bill, 40),
-    Habit(bookkeepers.pay, 25),
-    Habit(bookkeepers.pay_several, 6),
+    Habit(cheques.pay, 25),
+    Habit(cheques.pay_several, 6),
     Habit(acts.receive_in_algapsa, 12),
-    Habit(bookkeepers.edit_cheque, 5),
-    Habit(bookkeepers.undo_cheque, 5),
+    Habit(cheques.edit_cheque, 5),
+    Habit(cheques.undo_cheque, 5),
     Habit(bookkeepers.edit_document, 5),
     Habit(bookkeepers.sell_elsewhere, 4),
-    Habit(staff.decide, 20),
+    Habit(staff.decide, 30),
+    Habit(staff.look_for_orphan, 4),
     Habit(acts.void_in_algapsa, 3),
     Habit(acts.bounce, 3),
     Habit(acts.credit, 5),
@@ -47,4 +48,13 @@ ACTS = (
     Habit(bookkeepers.close_books, 2),
     Habit(bookkeepers.open_books, 1),
     Habit(staff.send_batch, 2),
+    Habit(cheques.enter_twice, 4),
+    Habit(cheques.date_cheque, 2),
+    Habit(cheques.meddle, 4),
+    Habit(cheques.apply_rest, 4),
+    Habit(acts.bounce_part, 2),
+    Habit(bookkeepers.move_to_other_customer, 1),
+    Habit(bookkeepers.retire_customer, 1),
+    Habit(bookkeepers.bring_customer_back, 2),
+    Habit(bookkeepers.alter_what_just_arrived, 3),
 )

@@ -44,6 +44,7 @@ class Told:
     cycles: int = 0
     acts: Counter[str] = field(default_factory=Counter)
     decided: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     exceptions: Counter[str] = field(default_factory=Counter)
     named: Counter[str] = field(default_factory=Counter)
@@ -112,7 +113,7 @@ def _finish(day: Day, told: Told) -> None:
     """The weather clears, and some cycles settle what is still in doubt."""
     provider = day.provider
     provider.quickbooks.clear_faults()
-    told.decided = day.decided
+    told.decided, told.refused = day.decided, day.refused
     for _ in range(_LAST_CYCLES):
         provider.later(_DAY)
         _cycles(provider, told)

@@ -15,7 +15,7 @@ from qbo_sync_dagster.actions.mapping import set_mappings
 from qbo_sync_dagster.actions.mapping_file import read_mappings
 from qbo_sync_dagster.actions.resolving import Resolution, resolve
 from qbo_sync_dagster.domain.batch_selection import BatchSelection
-from qbo_sync_dagster.domain.catalogue import Action
+from qbo_sync_dagster.domain.catalogue import Action, ExceptionKind
 from qbo_sync_dagster.ledger.exceptions import StoredException
 from qbo_sync_dagster.quickbooks.errors import QuickBooksError
 
@@ -30,10 +30,14 @@ _WEATHER = (
     ("malformed_json", "batch"),
 )
 # What names another record: one of those that the exception tells of, or none.
-_AIMED = frozenset({Action.MATCH, Action.BOTH_REAL, Action.ADOPT})
+_AIMED = frozenset({Action.MATCH, Action.BOTH_REAL})
+_MONEY = frozenset({"payment", "Payment", "credit_application"})
 # Onboarding's choices have their own tests; a link to any customer or invoice would be a mistake
 # that nobody could name.
-_NEVER_BY_CHANCE = frozenset({Action.LINK_CLIENT, Action.LINK_INVOICE, Action.RECONNECT})
+_NEVER_BY_CHANCE = frozenset(
+    # Whether what was sent arrived, staff find out before they say so.
+    {Action.LINK_CLIENT, Action.LINK_INVOICE, Action.RECONNECT, Action.ADOPT, Action.SEND_AGAIN}
+)
 
 
 def close_gap(day: Day) -> bool:
@@ -83,12 +87,15 @@ def change_default(day: Day) -> bool:
 
 
 def decide(day: Day) -> bool:
-    """Staff take an action that an open exception offers."""
+    """Staff take an action that an open exception offers, on any of its kinds alike."""
     company = day.company()
-    open_ones = [each for each in day.provider.open_exceptions(company) if each.actions]
-    if not open_ones:
+    by_kind: dict[str, list[StoredException]] = {}
+    for each in day.provider.open_exceptions(company):
+        if each.actions:
+            by_kind.setdefault(each.kind, []).append(each)
+    if not by_kind:
         return False
-    chosen = day.chance.choice(open_ones)
+    chosen = day.chance.choice(by_kind[day.chance.choice(sorted(by_kind))])
     action = Action(day.chance.choice(chosen.actions))
     if action in _NEVER_BY_CHANCE:
         return False
@@ -96,15 +103,39 @@ def decide(day: Day) -> bool:
     try:
         resolve(day.provider.engine, Resolution(action, choice, _target(day, chosen, action)))
     except (ActionRefusedError, QuickBooksError):
+        day.refused[f"{chosen.kind} {action}"] += 1
         return False
     day.decided[f"{chosen.kind} {action}"] += 1
     return True
 
 
+def look_for_orphan(day: Day) -> bool:
+    """Staff look in QuickBooks for what was sent, and adopt it if it is there."""
+    company = day.company()
+    lost = [
+        each
+        for each in day.provider.open_exceptions(company)
+        if each.kind == ExceptionKind.ORPHAN and each.record.startswith("invoice:")
+    ]
+    if not lost:
+        return False
+    chosen = day.chance.choice(lost)
+    there = [*day.altered, *(each["Id"] for each in day.unlinked(company, "Invoice"))]
+    action = Action.ADOPT if there else Action.SEND_AGAIN
+    choice = Choice(chosen.number, "staff")
+    for target in there or [""]:
+        with suppress(ActionRefusedError, QuickBooksError):
+            resolve(day.provider.engine, Resolution(action, choice, target))
+            day.decided[f"{chosen.kind} {action}"] += 1
+            return True
+        day.refused[f"{chosen.kind} {action}"] += 1
+    return False
+
+
 def _target(day: Day, chosen: StoredException, action: Action) -> str:
     if action is Action.RECORD_REFUND:
         return f"Refund {day.number()}"
-    named = [record["id"] for record in chosen.records]
+    named = [record["id"] for record in chosen.records if record["kind"] in _MONEY]
     return day.chance.choice(["", *named]) if action in _AIMED else ""
 
 

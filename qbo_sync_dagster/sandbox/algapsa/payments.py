@@ -112,13 +112,19 @@ def record_stripe_payment(
     return record_payment(connection, tenant, payment)
 
 
-def reverse_payment(connection: Connection, tenant: str, payment_id: str) -> str:
-    """Take a payment back (a bounced cheque): a negative row; returns its id."""
+def reverse_payment(
+    connection: Connection, tenant: str, payment_id: str, amount: int | None = None
+) -> str:
+    """Take `amount` cents (default: all) of a payment back, as of a bounced cheque: a negative row.
+
+    Returns the row's id.
+    """
     original = fetch_one(connection, _PAYMENT, tenant=tenant, payment=payment_id)
+    taken = original.amount if amount is None else amount
     reference = f"reversal:{original.reference_number or payment_id}"
-    row = _movement_back(tenant, original, original.amount, "reversed", reference, original.method)
+    row = _movement_back(tenant, original, taken, "reversed", reference, original.method)
     insert_rows(connection, "invoice_payments", [row])
-    transaction = _transaction_back(tenant, original, original.amount, "payment_reversal")
+    transaction = _transaction_back(tenant, original, taken, "payment_reversal")
     insert_rows(connection, "transactions", [transaction])
     run(connection, _AFTER_PAYMENT, tenant=tenant, invoices=[original.invoice_id])
     return str(row["payment_id"])
