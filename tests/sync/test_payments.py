@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 
 import pytest
 import sqlalchemy as sa
+from cryptography.fernet import Fernet
 
 from qbo_sync_dagster.algapsa.errors import AlgaPsaBusyError
 from qbo_sync_dagster.algapsa.gateway import AlgaPsa
@@ -48,7 +49,7 @@ REALM = "9341453"
 EDITIONS: tuple[Edition, ...] = ("community", "enterprise")
 CUSTOMER, STRANGER = "58", "99"
 DAY = date(2026, 3, 2)
-SECRET_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+SECRET_KEY = Fernet.generate_key().decode()
 
 
 @dataclass
