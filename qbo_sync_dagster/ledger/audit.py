@@ -16,6 +16,7 @@ from qbo_sync_dagster.ledger.engine import ledger_now
 from qbo_sync_dagster.ledger.tables import audit_heads, audit_log
 
 _GENESIS = "0" * 64
+_PAGE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +124,19 @@ def verify(connection: sa.Connection, realm: str, seen: Head | None = None) -> V
     end holds together, but no longer leads through it.
     """
     chain = _Chain(connection, realm, seen)
-    head: Head | None = None
-    for row in connection.execute(_whole(realm), execution_options={"yield_per": 1000}).mappings():
-        if row["head_sequence"] is not None:
-            head = Head(row["head_sequence"], row["head_digest"])
-        # One row without a sequence: the company has a head, or nothing at all.
-        if row["sequence"] is not None and (broken := chain.take(row)):
-            return Verified(chain.last, broken)
-    return Verified(chain.last, chain.end(head))
+    after: int | None = None
+    while True:
+        page = connection.execute(_page(realm, after)).mappings().all()
+        # A company without rows behind `after` is one row without a sequence.
+        rows = [row for row in page if row["sequence"] is not None]
+        for row in rows:
+            if broken := chain.take(row):
+                return Verified(chain.last, broken)
+            after = row["sequence"]
+        if len(rows) < _PAGE:
+            last = page[-1]
+            head = Head(last["head_sequence"], last["head_digest"])
+            return Verified(chain.last, chain.end(head if head.digest else None))
 
 
 def first_break(connection: sa.Connection, realm: str) -> Break | None:
@@ -199,17 +205,19 @@ class _Chain:
         return None
 
 
-def _whole(realm: str) -> sa.Select[Any]:
+def _page(realm: str, after: int | None) -> sa.Select[Any]:
     """Rows and head in one statement, so that both are of one instant."""
     asked = sa.select(sa.literal(realm).label("asked_realm")).subquery()
-    both = asked.outerjoin(audit_log, audit_log.c.realm == asked.c.asked_realm).outerjoin(
-        audit_heads, audit_heads.c.realm == asked.c.asked_realm
-    )
+    is_next = audit_log.c.sequence > after if after is not None else sa.true()
+    both = asked.outerjoin(
+        audit_log, sa.and_(audit_log.c.realm == asked.c.asked_realm, is_next)
+    ).outerjoin(audit_heads, audit_heads.c.realm == asked.c.asked_realm)
     head = (
         audit_heads.c.sequence.label("head_sequence"),
         audit_heads.c.digest.label("head_digest"),
     )
-    return sa.select(audit_log, *head).select_from(both).order_by(audit_log.c.sequence)
+    query = sa.select(audit_log, *head).select_from(both)
+    return query.order_by(audit_log.c.sequence).limit(_PAGE)
 
 
 def _digest(row: sa.RowMapping, sequence: int) -> str:

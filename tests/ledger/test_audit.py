@@ -232,3 +232,16 @@ def test_two_writers_of_one_company_append_one_after_the_other(audited: Ledger) 
 def test_an_unknown_side_is_refused_by_the_database(ledger: Ledger) -> None:
     with pytest.raises(sa.exc.IntegrityError), ledger.begin() as connection:
         audit.append(connection, ledger.realm, [audit.Effect("stripe", "x", "y")])
+
+
+def test_a_log_of_many_pages_is_followed_to_its_end(
+    audited: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "_PAGE", 3)
+    for number in range(1, 8):
+        assert _break(audited) is None, number
+        with audited.begin() as connection:
+            audit.append(connection, audited.realm, EFFECTS[:1])
+
+    _tamper(audited, "UPDATE audit_log SET record = 'x' WHERE sequence = 7")
+    assert _break(audited) == (7, "changed")
