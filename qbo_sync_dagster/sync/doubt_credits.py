@@ -13,7 +13,13 @@ from qbo_sync_dagster.domain.identity import Findings
 from qbo_sync_dagster.domain.money import to_minor
 from qbo_sync_dagster.domain.operation_kinds import APPLY_CREDIT
 from qbo_sync_dagster.domain.sync_marker import markers_in
-from qbo_sync_dagster.ledger import credit_links, inbox, payment_links, postings
+from qbo_sync_dagster.ledger import (
+    credit_links,
+    document_links,
+    inbox,
+    payment_links,
+    postings,
+)
 from qbo_sync_dagster.quickbooks.answers import RawObject
 from qbo_sync_dagster.quickbooks.objects import parse_payment
 from qbo_sync_dagster.sync.context import CycleContext
@@ -39,15 +45,18 @@ class CreditRecogniser:
                 link.payment_id for link in credit_links.of_payments(connection, ctx.realm, ids)
             }
             known = inbox.seen_live(connection, ctx.realm, "Payment", ids)
-            pushed = payment_links.ever_linked(connection, ctx.realm)
+            # What we took back ourselves is no unknown deletion either.
+            ours = payment_links.ever_linked(connection, ctx.realm)
+            ours |= document_links.known_objects(connection, ctx.realm, "credit_application")
+        placed = known | linked | ours
         for item in payments:
             # One that stood before is not the one in doubt; of the others nobody can tell.
-            if item.deleted and item.id not in known and item.id not in linked:
-                self._unknown_gone += 1
-            elif not item.deleted and item.id not in linked:
-                self._note(item, is_pushed=item.id in pushed)
+            if item.deleted:
+                self._unknown_gone += item.id not in placed
+            elif item.id not in linked:
+                self._note(item, is_ours=item.id in ours)
 
-    def _note(self, item: RawObject, *, is_pushed: bool) -> None:
+    def _note(self, item: RawObject, *, is_ours: bool) -> None:
         try:
             payment = parse_payment(item.payload)
             seen = SeenCredit(
@@ -63,7 +72,7 @@ class CreditRecogniser:
             self._unknown_gone += 1
         elif payment.total == 0 or seen.markers:
             self._seen.append(seen)
-        if not (payment.is_void or seen.markers or is_pushed):
+        if not (payment.is_void or seen.markers or is_ours):
             self._edited.note(item)
 
     def findings(self, unanswered: Sequence[postings.Posting]) -> Mapping[int, Findings]:

@@ -18,7 +18,7 @@ from qbo_sync_dagster.domain.payment_view import PaymentView, as_applied
 from qbo_sync_dagster.domain.payments_out import PaidDocument
 from qbo_sync_dagster.domain.payments_out_exceptions import PUSH_KINDS, not_applied
 from qbo_sync_dagster.domain.sync_marker import markers_in
-from qbo_sync_dagster.ledger import audit, exceptions, links, payment_links, postings
+from qbo_sync_dagster.ledger import audit, document_links, exceptions, payment_links, postings
 from qbo_sync_dagster.quickbooks.answers import RawObject
 from qbo_sync_dagster.quickbooks.objects import Payment, parse_payment
 from qbo_sync_dagster.sync.context import CycleContext
@@ -41,7 +41,7 @@ class PaymentRecogniser:
         with ctx.reading() as connection:
             # What we took back ourselves is no unknown deletion.
             linked = payment_links.ever_linked(connection, ctx.realm)
-            linked |= set(links.ids(connection, ctx.realm, "credit_application").values())
+            linked |= document_links.known_objects(connection, ctx.realm, "credit_application")
         for item in newest(polled.objects):
             if item.entity == "Payment" and item.id not in linked:
                 self._note(item)

@@ -13,6 +13,7 @@ from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.sandbox.algapsa import payments
 from qbo_sync_dagster.sync import payments_out
 from qbo_sync_dagster.sync.outcome import Stage
+from tests.scenarios.credit_steps import apply, note, take_back
 
 CLOSED = "Dated in a closed QuickBooks period"
 ORPHAN = "Sent to QuickBooks, but its arrival can't be confirmed"
@@ -234,3 +235,22 @@ def test_a_restored_ledger_recognises_its_own_payments(world) -> None:
     assert world.links("payment") == made
     assert world.in_ledger("SELECT origin FROM links WHERE kind = 'payment'") == [("adopted",)]
     in_step(world, invoice, 40)
+
+
+def test_credit_taken_back_without_an_answer_is_no_deletion_that_might_be_the_payment(
+    world,
+) -> None:
+    paid, credited = world.exported(10_000), world.exported(20_000)
+    note(world)
+    world.cycle()
+    apply(world, credited)
+    world.cycle()
+    world.record_in_algapsa(paid, 4_000)
+    take_back(world, credited)
+    world.quickbooks.fault("drop_after_commit", realm=world.company.realm, kind="delete")
+    lose(world, "drop_before", "create")
+    world.later(LONG_ENOUGH)
+
+    world.cycle()
+
+    in_step(world, paid, 40)
