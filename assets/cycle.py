@@ -44,8 +44,8 @@ _MEANING: dict[Stage, tuple[str, set[str]]] = {
         {"postgres"},
     ),
     Stage.DRIFT_REPORT: (
-        "Exported invoices that were changed, voided or deleted in QuickBooks since AlgaPSA sent "
-        "them, field by field.",
+        "Exported documents and payments that are not as they were sent any more: changed, voided "
+        "or deleted in QuickBooks, or changed in AlgaPSA, field by field.",
         {"quickbooks"},
     ),
     Stage.OUTBOUND_OPERATIONS: (

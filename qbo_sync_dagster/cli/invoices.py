@@ -91,9 +91,15 @@ def _record(row: InvoiceStatus, app: str | None) -> dict[str, object]:
 
 
 def _show(found: list[InvoiceStatus]) -> None:
-    table = new_table("invoice", "client", "date", "total", "state", "QuickBooks", "note")
+    table = new_table("invoice", "date", "total", "state", "QuickBooks", "client")
+    for column in table.columns[:-1]:
+        # A number or an amount that is broken over lines can't be read, nor found.
+        column.no_wrap = True
     for row in found:
         total = f"{format_minor(row.total_minor)} {row.currency}"
         number = row.quickbooks_number or row.quickbooks_id
-        add_row(table, row.number, row.client, row.date, total, row.state, number, row.note)
+        # The note goes below the client: a seventh column would break every word of both.
+        add_row(table, row.number, row.date, total, row.state, number or None, row.client)
+        if row.note:
+            add_row(table, "", "", "", "", "", row.note)
     answer_table(table)

@@ -174,7 +174,7 @@ class _Wizard:
         if rows:
             table = [(each.name, each.state, _candidates(each)) for each in rows]
             self._table(("client", "state", "QuickBooks customer"), table)
-        if any(each.state in (MatchState.SUGGESTED, MatchState.NONE) for each in rows):
+        if any(each.is_open for each in rows):
             self._say("Decide by name: --link CLIENT=CUSTOMER, --create CLIENT or --skip CLIENT.")
 
     def _products(self) -> dict[str, object]:
@@ -261,7 +261,9 @@ def _counts(done: dict[str, object]) -> str:
 def _candidates(match: ClientMatch) -> str:
     if match.customer_id:
         return f"{match.customer_name} ({match.customer_id})"
-    return ", ".join(f"{it.name} ({it.record_id}) {it.score} %" for it in match.suggestions)
+    there = [f"linked in {match.elsewhere}"] if match.elsewhere else []
+    may_be = [f"{it.name} ({it.record_id}) {it.score} %" for it in match.suggestions]
+    return ", ".join(there + may_be)
 
 
 def _offered(record: MappedRecord) -> str:
@@ -278,6 +280,7 @@ def _client(match: ClientMatch) -> dict[str, object]:
         "name": match.name,
         "state": str(match.state),
         "customer_id": match.customer_id or None,
+        "linked_elsewhere": match.elsewhere or None,
         "suggestions": [
             {"customer_id": it.record_id, "name": it.name, "score": it.score}
             for it in match.suggestions

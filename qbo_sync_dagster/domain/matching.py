@@ -36,7 +36,10 @@ class CustomerName:
 
 @dataclass(frozen=True, slots=True)
 class ClientMatch:
-    """One client with its customer (linked or exact), or with what it may be, best first."""
+    """One client with its customer (linked or exact), or with what it may be, best first.
+
+    `elsewhere` names the tenant's other company that has its customer.
+    """
 
     client_id: str
     name: str
@@ -44,6 +47,12 @@ class ClientMatch:
     customer_id: str = ""
     customer_name: str = ""
     suggestions: tuple[Suggestion, ...] = ()
+    elsewhere: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody has to decide on it: no company has its customer, and none is sure."""
+        return self.state in (MatchState.SUGGESTED, MatchState.NONE) and not self.elsewhere
 
 
 def match_clients(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
@@ -60,8 +60,10 @@ def propose_clients(engine: SyncEngine, company: str) -> list[ClientMatch]:
         found = connections.get(connection, company)
         linked = links.ids(connection, found.realm, "client")
         skipped = _skipped(connection, found.realm)
+        elsewhere = _elsewhere(connection, found)
     clients = engine.open_algapsa(found).clients()
-    return match_clients(clients, _customers(engine, found.realm), linked, skipped)
+    matches = match_clients(clients, _customers(engine, found.realm), linked, skipped)
+    return [replace(each, elsewhere=elsewhere.get(each.client_id, "")) for each in matches]
 
 
 def decide_clients(engine: SyncEngine, company: str, choices: ClientChoices) -> ClientsDone:
@@ -181,6 +183,16 @@ def _why(operation: operations.Operation | None) -> str:
     if operation is None or operation.state == "posting" or not operation.reason:
         return "QuickBooks' answer never came; the next cycle finds out what became of it."
     return operation.reason
+
+
+def _elsewhere(connection: sa.Connection, company: Connection) -> dict[str, str]:
+    """The name of the tenant's other company that a client is linked in, by client."""
+    return {
+        client_id: other.company_name
+        for other in connections.every(connection)
+        if other.tenant == company.tenant and other.realm != company.realm
+        for client_id in links.ids(connection, other.realm, "client")
+    }
 
 
 def _customers(engine: SyncEngine, realm: str) -> list[CustomerName]:

@@ -22,14 +22,14 @@ def clients_panel(company: str, found: Sequence[ClientMatch]) -> Panel:
     """Every client with its customer, or with those it may be; what is open stands first."""
     counts = Counter(each.state for each in found)
     rows = [
-        (each.name, each.state.value, each.customer_name, each.customer_id, _told(each.suggestions))
-        for each in sorted(found, key=lambda each: each.state is MatchState.LINKED)
+        (each.name, each.state.value, _customer(each), _may_be(each))
+        for each in sorted(found, key=_place)
     ]
     return {
         "company": company,
-        "next_step": _next_for_clients(counts),
+        "next_step": _next_for_clients(found, counts[MatchState.EXACT]),
         **{state.value.replace(" ", "_"): counts[state] for state in MatchState},
-        "clients": _table(("client", "state", "customer", "customer id", "may be"), rows),
+        "clients": _table(("client", "state", "customer", "may be"), rows),
     }
 
 
@@ -79,17 +79,17 @@ def history_panel(company: str, found: Sequence[HistoryMatch]) -> Panel:
     }
 
 
-def _next_for_clients(counts: Mapping[MatchState, int]) -> str:
-    if exact := counts[MatchState.EXACT]:
+def _next_for_clients(found: Sequence[ClientMatch], exact: int) -> str:
+    if exact:
         return (
             f"Job `link_clients` links the {words.counted(exact, 'exact match', 'exact matches')}."
         )
-    if left := counts[MatchState.SUGGESTED] + counts[MatchState.NONE]:
+    if left := sum(each.is_open for each in found):
         return (
             f"{words.counted(left, 'client')} left: name each in job `link_clients` under link, "
             "create or skip."
         )
-    return "Done: every client is linked or skipped. Next: product_mappings."
+    return "Done: every client is linked, left out or in another company. Next: product_mappings."
 
 
 def _next_for_products(missing: Sequence[MappedRecord]) -> str:
@@ -115,6 +115,21 @@ def _next_for_history(counts: Mapping[HistoryState, int]) -> str:
             "link by `qbo-sync links import`."
         )
     return "Done: nothing is left to link. Job `configure_company` sets the go-live date."
+
+
+def _place(match: ClientMatch) -> int:
+    if match.state is MatchState.LINKED:
+        return 2
+    return 0 if match.is_open or match.state is MatchState.EXACT else 1
+
+
+def _customer(match: ClientMatch) -> str:
+    return f"{match.customer_name} ({match.customer_id})" if match.customer_id else ""
+
+
+def _may_be(match: ClientMatch) -> str:
+    there = f"linked in {match.elsewhere}" if match.elsewhere else ""
+    return "; ".join(filter(None, [there, _told(match.suggestions)]))
 
 
 def _told(suggestions: Sequence[Suggestion]) -> str:

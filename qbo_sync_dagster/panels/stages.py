@@ -119,8 +119,8 @@ def _drift(result: DriftReport, reading: Reading) -> Panel:
         "changed_in_algapsa": result.changed_in_algapsa,
     }
     if result.lines:
-        panel["differences"] = drift_table(result.lines)
         panel["open_this"] = Markdown(drift_page(result.lines, reading.app))
+        panel["differences"] = drift_table(result.lines)
     return panel
 
 
@@ -172,11 +172,12 @@ def _exceptions(result: SyncExceptions, reading: Reading) -> Panel:
         else "No open exceptions. Nothing needs your attention.",
         "open_exceptions": number,
     }
-    if number:
-        panel["exceptions"] = exceptions_table(result.open, reading.now)
+    # The page stands before the table, which is longer than a screen when there is much to do.
     if number or result.closed:
         addresses = Addresses(reading.app, reading.job)
         panel["open_this"] = Markdown(exceptions_page(result.open, result.closed, addresses))
+    if number:
+        panel["exceptions"] = exceptions_table(result.open, reading.now)
     return panel
 
 

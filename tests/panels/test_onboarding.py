@@ -9,6 +9,7 @@ from qbo_sync_dagster.domain.matching import ClientMatch, MatchState
 from qbo_sync_dagster.domain.names import Suggestion
 from qbo_sync_dagster.domain.suggestions import MappedRecord, MappingKind, MappingState
 from qbo_sync_dagster.panels.onboarding import clients_panel, history_panel, products_panel
+from qbo_sync_dagster.panels.values import Table
 
 LINKED, EXACT, SUGGESTED = MatchState.LINKED, MatchState.EXACT, MatchState.SUGGESTED
 NONE, SKIPPED = MatchState.NONE, MatchState.SKIPPED
@@ -26,6 +27,19 @@ def test_the_page_of_the_clients_says_its_next_step(states: list[MatchState], to
     found = [ClientMatch(str(place), "Quarry", state) for place, state in enumerate(states)]
 
     assert told in str(clients_panel("Slate Bay IT", found)["next_step"])
+
+
+def test_a_client_of_the_other_company_is_told_and_asks_for_no_decision() -> None:
+    there = ClientMatch("2", "Reed", NONE, elsewhere="Slate Cloud")
+    panel = clients_panel("Slate Bay IT", [there, ClientMatch("1", "Quarry", EXACT, "7", "Quarry")])
+    done = clients_panel("Slate Bay IT", [there, ClientMatch("1", "Quarry", LINKED, "7", "Quarry")])
+
+    assert isinstance(panel["clients"], Table)
+    assert panel["clients"].rows == (
+        ("Quarry", "exact", "Quarry (7)", ""),
+        ("Reed", "no match", "", "linked in Slate Cloud"),
+    )
+    assert "Next: product_mappings" in str(done["next_step"])
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from qbo_sync_dagster.actions.moving import move_document
 from qbo_sync_dagster.domain.operation_kinds import EXPORT_INVOICE
 from qbo_sync_dagster.ledger import connections, cycles, links, operations
 from qbo_sync_dagster.ledger.errors import LedgerError
+from qbo_sync_dagster.onboarding.clients import ClientChoices, decide_clients, propose_clients
+from qbo_sync_dagster.sandbox.algapsa import tenants
 from tests.scenarios.conftest import NAMES, Company, World, build_company
 
 CHANGED = "Exported invoice was changed in QuickBooks"
@@ -263,3 +265,15 @@ def test_one_company_is_never_connected_to_a_second_tenant(world, second) -> Non
 
     with world.engine.ledger.connect() as connection:
         assert connections.get(connection, second.realm).tenant == world.tenant
+
+
+def test_a_client_of_the_other_company_asks_nobody_for_a_customer_here(world, second) -> None:
+    made = world.do(tenants.create_client, tenants.Client("Juniper Works"))
+    there = world.quickbooks.customer(second.realm, "Juniper Works Ltd")["Id"]
+    choices = ClientChoices("Avery", link={made: there})
+    decide_clients(world.engine, second.realm, choices)
+
+    found = propose_clients(world.engine, world.company.realm)
+
+    [match] = [each for each in found if each.client_id == made]
+    assert (match.elsewhere, match.is_open) == ("Cedar Ridge Labs", False)
