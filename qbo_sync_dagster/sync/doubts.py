@@ -16,7 +16,12 @@ from qbo_sync_dagster.domain.doubt import Evidence, Verdict, judge
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
 from qbo_sync_dagster.domain.export_problems import never_arrives
 from qbo_sync_dagster.domain.identity import Findings
-from qbo_sync_dagster.domain.operation_kinds import LINKED_AS, RECORD_KINDS, exception_record
+from qbo_sync_dagster.domain.operation_kinds import (
+    LINKED_AS,
+    PUSH_PAYMENT,
+    RECORD_KINDS,
+    exception_record,
+)
 from qbo_sync_dagster.ledger import exceptions, links, operations, postings
 from qbo_sync_dagster.sync.adoption import ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
@@ -222,9 +227,11 @@ def _orphan(
 
 
 def _judged_version(ctx: CycleContext, posting: postings.Posting) -> str:
-    """What a dismissal stands for: a document as it is, a client by its name."""
+    """What a dismissal stands for: a document as it is, a client's name, a payment's amount."""
     if RECORD_KINDS[posting.kind] == "client":
         return str(posting.identity["name"])
+    if posting.kind == PUSH_PAYMENT:
+        return str(posting.identity["total_minor"])
     is_document = RECORD_KINDS[posting.kind] == "invoice"
     headers = ctx.algapsa.document_headers([posting.record_id]) if is_document else []
     return headers[0].fingerprint if headers else posting.request_id

@@ -69,7 +69,7 @@ _LEFT_OUT_BY = (
     ExceptionKind.SAME_PAYMENT,
     ExceptionKind.ALREADY_SETTLED,
     ExceptionKind.CLOSED_PERIOD,
-    ExceptionKind.ORPHAN,
+    ExceptionKind.EXPORT_FAILING,
 )
 # Dismissed of a reversal, any of these leaves QuickBooks' payment as it is.
 _NOT_TAKEN_BACK = (
@@ -143,6 +143,10 @@ class _Planner:
             self._dismissed = exceptions.dismissed_versions(
                 connection, ctx.realm, [*_SETTLED_HERE, *_RAISED_HERE]
             )
+        # Whatever AlgaPSA takes back of it since: it may stand in QuickBooks, and would twice.
+        self._given_up = {
+            record for kind, record, _ in self._dismissed if kind == ExceptionKind.ORPHAN
+        }
 
     def judge(self, books: PaymentBooks) -> None:
         """Queue, hold and tell for the payments of one page."""
@@ -252,7 +256,9 @@ class _Planner:
         if receipt.row_id not in self.choices.chosen:
             kinds = (*kinds, *_NOT_MAPPED_KINDS)
         version = str(receipt.net)
-        return any(self._is_left_alone(kind, receipt.row_id, version) for kind in kinds)
+        return payment_record(receipt.row_id) in self._given_up or any(
+            self._is_left_alone(kind, receipt.row_id, version) for kind in kinds
+        )
 
     def _is_left_alone(self, kind: ExceptionKind, row_id: str, version: str) -> bool:
         return (str(kind), payment_record(row_id), version) in self._dismissed

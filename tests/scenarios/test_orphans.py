@@ -11,6 +11,7 @@ import pytest
 
 from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.domain.catalogue import Action
+from qbo_sync_dagster.sandbox.algapsa import payments
 from tests.scenarios.conftest import World
 from tests.scenarios.credit_steps import (
     apply,
@@ -90,6 +91,33 @@ def test_what_never_arrived_is_sent_again_once_when_staff_say_so(
     assert len(_objects(world, entity)) == 1
     assert world.titles() == []
     settled(world)
+
+
+@KINDS
+def test_dismissed_it_is_not_sent_by_itself(world: World, made: Callable[[World], str]) -> None:
+    entity = made(world)
+    _sent_in_vain(world, entity)
+
+    settle(world, ORPHAN, Action.DISMISS)
+    for _ in range(2):
+        assert world.cycle().outcome == "succeeded"
+
+    assert _objects(world, entity) == []
+    assert world.titles() == []
+
+
+def test_a_dismissed_payment_is_not_sent_once_a_part_of_it_is_taken_back(world: World) -> None:
+    invoice = world.exported(10_000)
+    own = world.record_in_algapsa(invoice, 4_000)
+    _sent_in_vain(world, "Payment")
+    settle(world, ORPHAN, Action.DISMISS)
+    world.cycle()
+
+    world.do(payments.reverse_payment, own, 1_000)
+    world.cycle()
+
+    assert _objects(world, "Payment") == []
+    assert world.operations() == {}
 
 
 def test_both_real_of_a_payment_beside_it_leaves_the_push_in_doubt(world: World) -> None:
