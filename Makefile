@@ -5,12 +5,13 @@ READY := .venv/.ready
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock
+.PHONY: help setup demo test chaos lint lock
 
 help:
 	@echo "make setup   a .venv with exactly what requirements.lock names"
 	@echo "make demo    set up, then a Dagster UI with two demo companies in step"
 	@echo "make test    set up, then run the tests"
+	@echo "make chaos   set up, then crash the engine on purpose; FOR=300 ends it after 300 seconds"
 	@echo "make lint    set up, then ruff, mypy and import-linter"
 	@echo "make lock    renew requirements.lock from pyproject.toml"
 
@@ -33,6 +34,9 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+chaos: $(READY)
+	@$(BIN)/python -m chaos $(if $(FOR),--for $(FOR)) $(if $(SEED),--seed $(SEED))
 
 lint: $(READY)
 	@$(BIN)/ruff check .
