@@ -13,7 +13,7 @@ from enum import Enum
 
 from qbo_sync_dagster.domain.eligibility import Standing
 from qbo_sync_dagster.domain.own_money import Receipt
-from qbo_sync_dagster.domain.sync_marker import sync_marker
+from qbo_sync_dagster.domain.sync_marker import sync_marker, without_markers
 
 LONGEST_REFERENCE = 21
 # Their invoice is on its way to QuickBooks.
@@ -151,6 +151,8 @@ def outgoing_payment(
     """The payment of a receipt: its own date (or the `day` that staff chose), reference, amount."""
     marker = sync_marker(realm, "payment", receipt.row_id)
     told = f"{receipt.method} {receipt.reference}".strip() or "payment"
+    # A note with two markers would stand for two records.
+    named = without_markers(f"AlgaPSA {told} for {document.number}")
     return OutgoingPayment(
         customer_id=customer_id,
         quickbooks_invoice_id=document.quickbooks_id or "",
@@ -161,7 +163,7 @@ def outgoing_payment(
         exchange_rate=exchange_rate,
         reference=receipt.reference[:LONGEST_REFERENCE],
         deposit_account=deposit_account,
-        note=f"AlgaPSA {told} for {document.number} {marker}"[-4000:],
+        note=f"{named} {marker}"[-4000:],
     )
 
 

@@ -21,3 +21,8 @@ def sync_marker(realm: str, kind: str, record_id: str) -> str:
 def markers_in(note: str) -> tuple[str, ...]:
     """The markers that a private note carries; staff may have written around them."""
     return tuple(dict.fromkeys(_MARKER.findall(note)))
+
+
+def without_markers(text: str) -> str:
+    """The text with what reads as a marker broken, such as a reference copied from QuickBooks."""
+    return text.replace(MARKER_START, MARKER_START.replace("[", "("))

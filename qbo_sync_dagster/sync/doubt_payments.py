@@ -64,7 +64,7 @@ class PaymentRecogniser:
         return {posting.posting_id: self._of(posting, posting.identity) for posting in unanswered}
 
     def _of(self, posting: postings.Posting, identity: Mapping[str, object]) -> Findings:
-        [marker] = markers_in(str(identity["note"]))
+        *_, marker = markers_in(str(identity["note"]))
         own = tuple(
             key for key, (payment, _) in self._shown.items() if marker in payment.private_note
         )

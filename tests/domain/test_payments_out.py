@@ -151,6 +151,13 @@ def test_a_note_too_long_for_quickbooks_keeps_its_marker() -> None:
     assert markers_in(sent.note) == (sync_marker("9341", "payment", "row"),)
 
 
+def test_a_reference_copied_from_another_payments_note_brings_no_second_marker() -> None:
+    copied = sync_marker("9341", "payment", "another row")
+    sent = sent_as(replace(RECEIPT, reference=f"see {copied}"))
+
+    assert markers_in(sent.note) == (sync_marker("9341", "payment", "row"),)
+
+
 def test_the_payment_carries_its_marker_its_date_and_21_characters() -> None:
     sent = sent_as()
 
