@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from qbo_sync_dagster.actions.link_file import read_link_file, write_link_file
@@ -18,6 +16,7 @@ from qbo_sync_dagster.actions.naming import NamedRecord, write_names
 from qbo_sync_dagster.domain.foreign_text import cell, is_formula, one_line, shorten, typed
 from qbo_sync_dagster.domain.suggestions import MappedRecord, MappingKind, MappingState
 from qbo_sync_dagster.panels.markdown import bullets, escape, harmless, table
+from tests.shown_markdown import LINKED, blocks, inside, text_of
 
 # What has an effect somewhere, in any order and beside anything.
 _WEAPONS = (
@@ -31,26 +30,11 @@ _WEAPONS = (
 )
 hostile = st.lists(st.sampled_from(_WEAPONS) | st.text(max_size=6), max_size=5).map("".join)
 
-# What Dagster's page makes a link of in plain text, once escapes and references are undone.
-_LINKED = re.compile(
-    r"(https?://|www(?=\.))([-.\w]+)([^ \t\r\n]*)|([-.\w+]+)@([-\w]+(?:\.[-\w]+)+)", re.IGNORECASE
-)
-_MARKDOWN = MarkdownIt().enable(["table", "strikethrough"])
-
-
-def inside(markdown: str) -> list[Token]:
-    """All that stands inside the blocks of a page."""
-    return [each for block in _MARKDOWN.parse(markdown) for each in block.children or ()]
-
-
-def blocks(markdown: str) -> list[str]:
-    return [each.type for each in _MARKDOWN.parse(markdown)]
-
 
 def shown(tokens: list[Token]) -> str:
     assert {each.type for each in tokens} <= {"text", "text_special"}
-    text = "".join(each.content for each in tokens)
-    assert not _LINKED.search(text)
+    text = text_of(tokens)
+    assert not LINKED.search(text)
     return text.replace("\u200b", "")
 
 

@@ -52,6 +52,9 @@ class _Dagster:
         )
 
     def show(self, asset: str) -> dict[str, Any]:
+        return {name: value.value for name, value in self.metadata(asset).items()}
+
+    def metadata(self, asset: str) -> dict[str, Any]:
         self._instance.add_dynamic_partitions("realm", [self._key])
         result = dg.materialize(
             [self._asset(asset)],
@@ -60,7 +63,16 @@ class _Dagster:
             resources=self._definitions.resources,
         )
         [shown] = result.asset_materializations_for_node(asset)
-        return {name: value.value for name, value in shown.metadata.items()}
+        return dict(shown.metadata)
+
+    def cycle(self) -> dg.ExecuteInProcessResult:
+        self._instance.add_dynamic_partitions("realm", [self._key])
+        return dg.materialize(
+            [self._asset("sync_health")],
+            instance=self._instance,
+            partition_key=self._key,
+            resources=self._definitions.resources,
+        )
 
     def _asset(self, name: str) -> dg.AssetsDefinition:
         return self._definitions.get_assets_def(name)
