@@ -18,7 +18,8 @@ _KEY = f"p.metadata->'{METADATA_KEY}'"
 _PAYMENTS = f"""
     SELECT p.payment_id::text, p.invoice_id::text, p.amount, p.payment_method,
         {book_date("COALESCE(p.payment_date, p.created_at)")}, COALESCE(p.status, 'completed'),
-        p.reference_number, {_KEY}->>'realm', {_KEY}->>'payment', {_KEY}->>'version', p.created_at
+        p.reference_number, {_KEY}->>'realm', {_KEY}->>'payment', {_KEY}->>'version', p.created_at,
+        {_KEY}->>'reverses'
     FROM invoice_payments p
     WHERE p.tenant = :tenant AND p.invoice_id = ANY(CAST(:ids AS uuid[]))
     ORDER BY p.created_at, p.payment_id
@@ -85,8 +86,8 @@ _STANDING = f"""
 def payments(snapshot: Snapshot, invoice_ids: Collection[str]) -> list[PaymentRecord]:
     """Every payment row of the invoices, oldest first, ours and AlgaPSA's own."""
     return [
-        PaymentRecord(*(*fields, _key(realm, payment, version), created_at))
-        for *fields, realm, payment, version, created_at in snapshot.fetch_by_ids(
+        PaymentRecord(*(*fields, _key(realm, payment, version), created_at, reverses))
+        for *fields, realm, payment, version, created_at, reverses in snapshot.fetch_by_ids(
             _PAYMENTS, invoice_ids
         )
     ]

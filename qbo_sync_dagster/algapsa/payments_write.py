@@ -191,6 +191,7 @@ class _Owner:
 
 
 def _standing(row: sa.Row[Any], owner: _Owner) -> Iterator[StandingRow]:
+    own = _own_rows(row.payments or []) - owner.matched_rows
     for row_id, minor, key, paid_on in row.payments or []:
         if owner.owns(key):
             yield StandingRow(
@@ -202,17 +203,25 @@ def _standing(row: sa.Row[Any], owner: _Owner) -> Iterator[StandingRow]:
                 key["version"],
                 key.get("reverses"),
                 bool(key.get("deleted")),
+                key.get("reverses") in own,
             )
         elif row_id in owner.matched_rows:
             paid = date.fromisoformat(paid_on)
             yield StandingRow(row_id, row.invoice_id, minor, RowKind.MATCHED, paid, -1)
 
 
+def _own_rows(payments: Collection[list[Any]]) -> set[str]:
+    return {row_id for row_id, _, key, _ in payments if key is None}
+
+
 def _local_money(
     payments: Collection[list[Any]], credits_: Collection[list[Any]], owner: _Owner
 ) -> Iterator[LocalMoney]:
-    for row_id, minor, key, _ in payments:
-        if key is None and row_id not in owner.matched_rows:
+    # Rows of ours took these back for a payment of QuickBooks that staff had them follow.
+    followed = {key.get("reverses") for _, _, key, _ in payments if isinstance(key, dict)}
+    live = _own_rows(payments) - owner.matched_rows - followed
+    for row_id, minor, _, _ in payments:
+        if row_id in live:
             yield LocalMoney(row_id, LocalKind.PAYMENT, minor)
     reversed_ids = {reversal_of for _, _, _, reversal_of in credits_}
     for transaction, kind, minor, _ in credits_:

@@ -20,7 +20,10 @@ class PaymentKey:
 
 @dataclass(frozen=True, slots=True)
 class PaymentRecord:
-    """A payment row. `key` is None for what was born in AlgaPSA; `date` is its book date."""
+    """A payment row. `key` is None for what was born in AlgaPSA; `date` is its book date.
+
+    `reverses` is the row that a reversal of ours takes back.
+    """
 
     row_id: str
     invoice_id: str
@@ -31,6 +34,7 @@ class PaymentRecord:
     reference: str | None
     key: PaymentKey | None
     created_at: datetime
+    reverses: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

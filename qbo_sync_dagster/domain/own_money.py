@@ -6,6 +6,7 @@ the first changes the receipt in QuickBooks, the second never does.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -20,6 +21,8 @@ class Receipt:
     """Money that AlgaPSA received on an invoice, in minor units.
 
     `reversals` are the rows that took `taken_back` of it back, oldest first, each with its part.
+    `followed` is what rows of ours took back of it, once staff had matched it with a payment of
+    QuickBooks and followed what became of that.
     """
 
     row_id: str
@@ -31,11 +34,20 @@ class Receipt:
     reference: str
     taken_back: int = 0
     reversals: tuple[tuple[str, int], ...] = ()
+    followed: int = 0
 
     @property
     def net(self) -> int:
         """What stands of it."""
         return self.minor - self.taken_back
+
+    @property
+    def unanswered(self) -> int:
+        """What QuickBooks lacks of it while no payment there is linked to it.
+
+        What was followed is settled, also for a ledger from a backup that knows of no match.
+        """
+        return max(0, self.net - self.followed)
 
     def newest_reversals(self, minor: int) -> dict[str, int]:
         """The newest reversals that took back `minor` together: each row with its part."""
@@ -65,8 +77,13 @@ def own_money(rows: Iterable[PaymentRecord], recorded: Collection[str] = ()) -> 
     `recorded` are reversals and refunds that staff recorded in QuickBooks in another way: they
     change nothing there any more.
     """
-    own = sorted((row for row in rows if is_own(row)), key=lambda row: (row.created_at, row.row_id))
-    receipts = [_receipt(row) for row in own if row.minor > 0]
+    rows = sorted(rows, key=lambda row: (row.created_at, row.row_id))
+    own = [row for row in rows if is_own(row)]
+    followed: Counter[str] = Counter()
+    for row in rows:
+        if row.key is not None and row.reverses:
+            followed[row.reverses] -= row.minor
+    receipts = [_receipt(row, followed[row.row_id]) for row in own if row.minor > 0]
     for row in own:
         if row.minor < 0 and not is_refund(row) and row.row_id not in recorded:
             receipts = _taken_back(receipts, row)
@@ -86,7 +103,7 @@ def is_refund(row: PaymentRecord) -> bool:
     return row.minor < 0 and (row.status == "refunded" or gives_back)
 
 
-def _receipt(row: PaymentRecord) -> Receipt:
+def _receipt(row: PaymentRecord, followed: int) -> Receipt:
     return Receipt(
         row.row_id,
         row.invoice_id,
@@ -95,6 +112,7 @@ def _receipt(row: PaymentRecord) -> Receipt:
         row.created_at,
         row.method or "",
         row.reference or "",
+        followed=followed,
     )
 
 

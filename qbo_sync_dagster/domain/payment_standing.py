@@ -29,6 +29,8 @@ class StandingRow:
     where staff chose to follow QuickBooks.
     `minor` is negative for a reversal, and `reverses` then names the row it takes back.
     `records_deletion` marks a reversal written because QuickBooks deleted the payment.
+    `takes_own` marks one of a row that AlgaPSA entered and that is matched with the payment no
+    more, as after a restored backup: the two are AlgaPSA's affair, and nothing of the payment.
     """
 
     row_id: str
@@ -39,6 +41,7 @@ class StandingRow:
     version: int
     reverses: str | None = None
     records_deletion: bool = False
+    takes_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

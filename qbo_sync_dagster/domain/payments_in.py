@@ -113,6 +113,7 @@ def _positions(
     decisions: PaymentDecisions,
 ) -> list[_Position]:
     asked = wanted.per_invoice()
+    standing = [row for row in standing if not row.takes_own]
     reversed_rows = {row.reverses for row in standing if row.kind is RowKind.REVERSAL}
     found = []
     for invoice_id in sorted({*asked, *(row.invoice_id for row in standing)}):

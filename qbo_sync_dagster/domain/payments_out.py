@@ -91,7 +91,7 @@ def judge_receipt(
 
     `both_real` are QuickBooks payments that staff told apart from this receipt.
     """
-    if receipt.net <= 0:
+    if not receipt.unanswered:
         return Verdict.TAKEN_BACK
     if outside := scope.covers(receipt):
         return outside

@@ -187,7 +187,7 @@ def _result(
 ) -> PaymentResult:
     before: Counter[str] = Counter()
     for row in standing:
-        before[row.invoice_id] += row.minor
+        before[row.invoice_id] += 0 if row.takes_own else row.minor
     stood_already = any(
         row.records_deletion if due.wanted.is_deleted else row.version == due.wanted.version
         for row in standing

@@ -40,6 +40,7 @@ from qbo_sync_dagster.ledger.payment_links import PaymentLink
 from qbo_sync_dagster.sync.adoption import ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.left_unapplied import left_unapplied
+from qbo_sync_dagster.sync.lost_rows import let_go
 from qbo_sync_dagster.sync.outcome import OutboundOperations
 from qbo_sync_dagster.sync.payment_books import (
     PaymentBooks,
@@ -117,7 +118,11 @@ def _pages(ctx: CycleContext, planner: _Planner) -> Iterator[PaymentBooks]:
     )
     ids = sorted({*ids, *older.values()})
     for start in range(0, len(ids), _PAGE):
-        yield load_books(ctx, ids[start : start + _PAGE], planner.choices)
+        books = load_books(ctx, ids[start : start + _PAGE], planner.choices)
+        if books.lost:
+            with ctx.ledger() as connection:
+                let_go(connection, ctx.realm, books.lost)
+        yield books
 
 
 class _Planner:
@@ -243,7 +248,11 @@ class _Planner:
             for receipt in money.receipts
             if receipt.row_id in books.pushed
         )
-        own_net = sum(receipt.net for receipt in money.receipts) - money.refunded_minor
+        held = (
+            receipt.net if receipt.row_id in books.pushed else receipt.unanswered
+            for receipt in money.receipts
+        )
+        own_net = sum(held) - money.refunded_minor
         if not refunds_settled(own_net, in_quickbooks, waits):
             self._raised += [refund_to_record(row, document.number) for row in money.refunds]
 

@@ -262,6 +262,20 @@ def test_matched_payment_of_algapsa_stands_for_the_payment(msp: Msp) -> None:
         assert [row.kind for row in open_.standing] == [RowKind.MATCHED]
 
 
+def test_followed_row_of_algapsa_whose_match_is_lost_is_no_money_of_either_payment(
+    msp: Msp,
+) -> None:
+    invoice = msp.final()
+    followed = PaymentDecisions(matched_rows={msp.pay(invoice, 2_000)}, follows=True)
+    apply(msp, wanted((invoice, 1_500), version=1), decisions=followed)
+
+    same = apply(msp, wanted((invoice, 1_500), version=1))
+    apply(msp, wanted((invoice, 2_000), payment_id="182"))
+
+    assert same == PaymentPlan()
+    assert msp.state(invoice).paid == 3_500
+
+
 def test_prepaid_replenishment_is_left_to_algapsa(msp: Msp) -> None:
     invoice = msp.final()
     msp.do(edits.await_replenishment, msp.client, invoice)

@@ -94,3 +94,17 @@ def test_what_came_from_quickbooks_is_not_own_money() -> None:
     assert not is_own(row("a", 4_000, key=PaymentKey("1", "2", 0)))
     assert not is_own(row("a", 4_000, method="quickbooks"))
     assert is_own(row("a", 4_000, method="stripe"))
+
+
+def test_what_was_followed_to_quickbooks_answers_a_receipt_without_taking_it_back() -> None:
+    ours = row("b", -4_000, key=PaymentKey("1", "2", 1), method="quickbooks", reverses="a")
+
+    [receipt] = own_money([row("a", 4_000), ours]).receipts
+
+    assert (receipt.net, receipt.unanswered) == (4_000, 0)
+
+
+def test_what_algapsa_took_back_itself_leaves_the_rest_unanswered() -> None:
+    [receipt] = own_money([row("a", 4_000), row("b", -1_000, reference="reversal:a")]).receipts
+
+    assert (receipt.net, receipt.unanswered) == (3_000, 3_000)

@@ -405,3 +405,22 @@ def test_deletions_and_reductions_are_applied_before_new_payments() -> None:
 )
 def test_status_follows_what_is_paid(status: str, paid: int, written: int, after: str) -> None:
     assert status_after(invoice("a", status=status, paid_minor=paid), written) == after
+
+
+def test_a_reversal_of_algapsas_own_row_is_nothing_of_an_unmatched_payment() -> None:
+    took_own = row("a", -4_000, 2, kind=RowKind.REVERSAL, row_id="r", reverses="o", takes_own=True)
+    came = row("a", 3_000, 2)
+
+    assert plan(wanted(("a", 3_000), version=2), (took_own, came), states(invoice("a"))).is_empty
+
+
+def test_ids_of_new_rows_count_the_reversals_of_algapsas_own_rows_too() -> None:
+    took_own = row("a", -4_000, 2, kind=RowKind.REVERSAL, row_id="r", reverses="o", takes_own=True)
+    change = wanted(("a", 2_000), version=3)
+    came = row("a", 3_000, 2)
+
+    [without, _] = plan(change, (came,), states(invoice("a"))).rows
+    [reversal, again] = plan(change, (took_own, came), states(invoice("a"))).rows
+
+    assert (reversal.minor, again.minor) == (-3_000, 2_000)
+    assert reversal.row_id != without.row_id
