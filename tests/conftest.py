@@ -6,14 +6,18 @@ the run that ends last stops it.
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -23,6 +27,7 @@ from xdist.scheduler.loadgroup import LoadGroupScheduling
 from qbo_sync_dagster.sandbox import postgres
 from qbo_sync_dagster.sandbox.quickbooks.control import SandboxControl
 from qbo_sync_dagster.sandbox.quickbooks.process import SandboxProcess
+from tests.databases import Databases
 
 # A property says what holds, not how fast: on a busy machine either check fails for nothing.
 settings.register_profile(
@@ -32,8 +37,21 @@ settings.load_profile("any machine")
 
 FreshDatabase = Callable[..., str]
 
-# Rooms whose tests share services that take long to start: one worker runs all of a room.
-_SHARING = ("tests/dagster_daemon/", "tests/webserver/")
+# Tests that share what takes long to make: one worker runs all of a room, or of a file.
+_SHARING = (
+    "tests/dagster_daemon/",
+    "tests/webserver/",
+    "tests/cli/test_demo.py",
+    "tests/sandbox/test_algapsa_demo.py",
+    "tests/simulation/test_judge.py",
+)
+
+_ZONES = (ZoneInfo("UTC"), ZoneInfo("America/Los_Angeles"))
+# Longer than nearly all tests take.
+_BEFORE_MIDNIGHT_SECONDS = 20
+
+# No copy is so old that it needed vacuuming, and plans must not depend on when it was last done.
+_SERVER_SETTINGS = {**postgres.FAST_AND_FORGETFUL, "autovacuum": "off"}
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 _FOLDER = Path(tempfile.gettempdir()) / f"qbo-sync-tests-{postgres.folder_key(_CHECKOUT)}" / "pg"
@@ -76,6 +94,28 @@ def pytest_configure(config: pytest.Config) -> None:
     """Say that this process may use the server, and that QuickBooks is the sandbox here."""
     os.environ["QBO_ALLOW_OTHER_HOSTS"] = "true"
     (_users() / str(os.getpid())).touch()
+    # No test trusts a stranger, and to read the world's authorities takes 40 ms per HTTP client.
+    os.environ["SSL_CERT_DIR"] = str(_users())
+    os.environ.pop("SSL_CERT_FILE", None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begin no test right before a day does, in UTC or where the companies are.
+
+    What it does before midnight and after would be dated on two days.
+    """
+    for zone in _ZONES:
+        now = datetime.now(zone)
+        left = 86_400 - (now.hour * 3600 + now.minute * 60 + now.second)
+        if left <= _BEFORE_MIDNIGHT_SECONDS:
+            time.sleep(left)
+
+
+def pytest_collection_finish() -> None:
+    """Nothing imported goes away any more: no need to look through it for garbage each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -102,7 +142,7 @@ def _guarded() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres_server(_guarded: None) -> postgres.EmbeddedServer:
     """The shared server; whoever comes first starts it and clears what a killed run left."""
-    server = postgres.start(_FOLDER, postgres.FAST_AND_FORGETFUL)
+    server = postgres.start(_FOLDER, _SERVER_SETTINGS)
     if server.started_here:
         for name in server.databases():
             # Another run may have attached and made its database in the meantime.
@@ -118,21 +158,37 @@ def _is_left_over(name: str) -> bool:
     return False
 
 
+@pytest.fixture(scope="session")
+def databases(postgres_server: postgres.EmbeddedServer) -> Iterator[Databases]:
+    """The databases of this worker, by what is in them."""
+    made = Databases(postgres_server)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def fresh_database(postgres_server: postgres.EmbeddedServer) -> Iterator[FreshDatabase]:
+def fresh_database(
+    postgres_server: postgres.EmbeddedServer, databases: Databases
+) -> Iterator[FreshDatabase]:
     """`fresh_database()` gives the URL of a new empty database that ends with the test.
 
-    `fresh_database(template="name")` copies a database instead (it must have no connections).
+    `fresh_database("ledger")` gives one of that kind, with nothing but what it was made with.
     """
-    names: list[str] = []
+    made: list[str] = []
+    lent: list[tuple[str, str]] = []
 
-    def create(template: str | None = None) -> str:
-        names.append(f"test_{os.getpid()}_{uuid.uuid4().hex[:12]}")
-        return postgres_server.create_database(names[-1], template)
+    def create(kind: str | None = None) -> str:
+        if kind is None:
+            made.append(f"test_{os.getpid()}_{uuid.uuid4().hex[:12]}")
+            return postgres_server.create_database(made[-1])
+        lent.append((kind, databases.lend(kind)))
+        return postgres_server.dsn(lent[-1][1])
 
     yield create
-    for name in names:
+    for name in made:
         postgres_server.drop_database(name)
+    for kind, name in lent:
+        databases.take_back(kind, name)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -14,17 +12,14 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from qbo_sync_dagster.actions.connecting import CompanyToConnect, connect_company
-from qbo_sync_dagster.ledger import migrate
 from qbo_sync_dagster.ledger.connections import Connection
-from qbo_sync_dagster.ledger.engine import create_ledger_engine
 from qbo_sync_dagster.ledger.tables import audit_log
 from qbo_sync_dagster.quickbooks.settings import QuickBooksSettings
 from qbo_sync_dagster.sandbox.algapsa import invoices, tenants
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge
-from qbo_sync_dagster.sandbox.algapsa.role import create_role
-from qbo_sync_dagster.sandbox.algapsa.schema import create_schema
 from qbo_sync_dagster.sandbox.postgres import EmbeddedServer
 from qbo_sync_dagster.sync.engine import EngineConfig, SyncEngine
+from tests.databases import Databases, as_engine_role
 
 REALM = "9341453000000001"
 OTHER = "9341453000000002"
@@ -69,34 +64,9 @@ class Office:
 
 
 @pytest.fixture(scope="session")
-def make_database(postgres_server: EmbeddedServer) -> Iterator[Callable[[str], tuple[str, str]]]:
-    """Name and URL of a new database that stays until the process ends."""
-    names: list[str] = []
-
-    def make(purpose: str) -> tuple[str, str]:
-        names.append(f"test_{os.getpid()}_{purpose}_{uuid.uuid4().hex[:8]}")
-        return names[-1], postgres_server.create_database(names[-1])
-
-    yield make
-    for name in names:
-        postgres_server.drop_database(name)
-
-
-@pytest.fixture(scope="session")
-def migrated(make_database: Callable[[str], tuple[str, str]]) -> str:
-    """The name of a ledger with tables, to copy."""
-    name, url = make_database("ledger")
-    engine = create_ledger_engine(url)
-    migrate.upgrade(engine)
-    engine.dispose()
-    return name
-
-
-@pytest.fixture(scope="session")
-def msp(make_database: Callable[[str], tuple[str, str]]) -> Msp:
+def msp(databases: Databases, postgres_server: EmbeddedServer) -> Msp:
     """The demo AlgaPSA, reached as the least-privilege role."""
-    _, url = make_database("algapsa")
-    create_schema(url, "community")
+    url = postgres_server.dsn(databases.lend("community"))
     owner = sa.create_engine(url)
     with owner.begin() as connection:
         tenant = tenants.create_tenant(connection, "Slate Bay IT")
@@ -110,14 +80,13 @@ def msp(make_database: Callable[[str], tuple[str, str]]) -> Msp:
         draft = invoices.InvoiceDraft(clients[0], date(2026, 3, 2), (charge,))
         drafts = [invoices.draft_invoice(connection, tenant, draft) for _ in range(2)]
     owner.dispose()
-    role = create_role(url, "qbo_sync", "only for tests")
-    return Msp(role, tenant, clients, services, drafts)
+    return Msp(as_engine_role(url), tenant, clients, services, drafts)
 
 
 @pytest.fixture
-def office(msp: Msp, migrated: str, fresh_database: Callable[..., str]) -> Iterator[Office]:
+def office(msp: Msp, fresh_database: Callable[..., str]) -> Iterator[Office]:
     config = EngineConfig(
-        ledger_url=fresh_database(template=migrated),
+        ledger_url=fresh_database("ledger"),
         algapsa_url=msp.url,
         secret_key=SECRET_KEY,
         quickbooks=QuickBooksSettings(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,9 +14,8 @@ import sqlalchemy as sa
 from qbo_sync_dagster.algapsa.gateway import AlgaPsa
 from qbo_sync_dagster.sandbox.algapsa import invoices, payments, reading, tenants
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge
-from qbo_sync_dagster.sandbox.algapsa.role import create_role
-from qbo_sync_dagster.sandbox.algapsa.schema import Edition, create_schema
-from qbo_sync_dagster.sandbox.postgres import EmbeddedServer
+from qbo_sync_dagster.sandbox.algapsa.schema import Edition
+from tests.databases import as_engine_role
 
 T = TypeVar("T")
 TIME_ZONE = "America/Los_Angeles"
@@ -74,31 +71,11 @@ def edition(request: pytest.FixtureRequest) -> Edition:
     return request.param
 
 
-@pytest.fixture(scope="session")
-def template_of(postgres_server: EmbeddedServer) -> Iterator[Callable[[Edition], str]]:
-    """The name of a database that has an edition's tables, made once per process."""
-    made: dict[Edition, str] = {}
-
-    def template(edition: Edition) -> str:
-        if edition not in made:
-            made[edition] = f"test_{os.getpid()}_algapsa_{edition}_{uuid.uuid4().hex[:8]}"
-            create_schema(postgres_server.create_database(made[edition]), edition)
-        return made[edition]
-
-    yield template
-    for name in made.values():
-        postgres_server.drop_database(name)
-
-
 @pytest.fixture
-def msp(
-    edition: Edition,
-    fresh_database: Callable[..., str],
-    template_of: Callable[[Edition], str],
-) -> Iterator[Msp]:
-    dsn = fresh_database(template=template_of(edition))
+def msp(edition: Edition, fresh_database: Callable[..., str]) -> Iterator[Msp]:
+    dsn = fresh_database(edition)
     owner = sa.create_engine(dsn)
-    role = sa.create_engine(create_role(dsn, "qbo_sync", "only for tests"))
+    role = sa.create_engine(as_engine_role(dsn))
     with owner.begin() as connection:
         tenant = tenants.create_tenant(connection, "Slate Bay IT")
         tenants.create_tax_region(

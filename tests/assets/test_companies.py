@@ -11,7 +11,7 @@ from qbo_sync_dagster.panels.checks import Check
 from qbo_sync_dagster.resources import SyncEngineResource
 
 if TYPE_CHECKING:
-    from tests.assets.conftest import Ledger
+    from tests.dagster_ledger import Ledger
 
 
 def test_the_overview_shows_every_company_in_one_table(

@@ -31,7 +31,7 @@ from qbo_sync_dagster.sync.outcome import (
 )
 
 if TYPE_CHECKING:
-    from tests.assets.conftest import Ledger
+    from tests.dagster_ledger import Ledger
 
 Yielded = StageOutcome | CycleEnd
 Run = Callable[..., dg.ExecuteInProcessResult]

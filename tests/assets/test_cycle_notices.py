@@ -16,7 +16,7 @@ from qbo_sync_dagster.partitions import PARTITIONS_NAME
 from qbo_sync_dagster.resources import SyncEngineResource
 
 if TYPE_CHECKING:
-    from tests.assets.conftest import Ledger
+    from tests.dagster_ledger import Ledger
 
 Run = Callable[[], dg.ExecuteInProcessResult]
 

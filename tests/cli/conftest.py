@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from qbo_sync_dagster.cli.main import app
 
-from ..actions.conftest import REALM, SECRET_KEY, Msp, make_database, migrated, msp  # noqa: F401
+from ..actions.conftest import REALM, SECRET_KEY, Msp, msp  # noqa: F401
 
 
 @dataclass
@@ -56,9 +56,9 @@ class Shell:
 
 
 @pytest.fixture
-def shell(msp: Msp, migrated: str, fresh_database: Callable[..., str]) -> Shell:  # noqa: F811
+def shell(msp: Msp, fresh_database: Callable[..., str]) -> Shell:  # noqa: F811
     settings = {
-        "QBO_SYNC_DATABASE_URL": fresh_database(template=migrated),
+        "QBO_SYNC_DATABASE_URL": fresh_database("ledger"),
         "ALGAPSA_DATABASE_URL": msp.url,
         "QBO_SYNC_SECRET_KEY": SECRET_KEY,
         "QBO_CLIENT_ID": "client",

@@ -10,8 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,7 @@ import psutil
 import pytest
 
 from qbo_sync_dagster.sandbox import postgres
-
-# One worker builds one world for all of them.
-pytestmark = pytest.mark.xdist_group("demo")
+from tests.waiting import PATIENCE, eventually
 
 QBO_SYNC = Path(sys.executable).parent / "qbo-sync"
 FIGURES = ("quickbooks_writes", "algapsa_writes", "metered_calls")
@@ -112,7 +109,7 @@ def test_the_key_of_the_demo_is_its_owners_alone(demo: Demo, first: object) -> N
 
 
 def test_nothing_is_left_running_after_a_run(demo: Demo, first: object) -> None:
-    assert demo.processes() == []
+    eventually("the end of every process", lambda: not demo.processes())
 
 
 def test_the_whole_demo_serves_dagster_refuses_a_second_start_and_ends_in_order(
@@ -136,10 +133,10 @@ def test_the_whole_demo_serves_dagster_refuses_a_second_start_and_ends_in_order(
         _finds_everything_in_place(demo)
     finally:
         running.send_signal(signal.SIGTERM)
-        remarks = running.communicate(timeout=60)[1]
+        remarks = running.communicate(timeout=PATIENCE)[1]
     assert running.returncode == 0, remarks
     assert "Traceback" not in remarks
-    assert demo.processes() == []
+    eventually("the end of every process", lambda: not demo.processes())
 
 
 def test_a_service_ends_with_all_it_started_when_the_demo_is_killed(tmp_path: Path) -> None:
@@ -150,14 +147,14 @@ def test_a_service_ends_with_all_it_started_when_the_demo_is_killed(tmp_path: Pa
     demo += "time.sleep(600)"
     guard = (sys.executable, "-m", "qbo_sync_dagster.cli.demo.guard")
     parent = subprocess.Popen([sys.executable, "-c", demo, *guard, "sh", "-c", service])
-    _until(started.exists)
+    eventually("its start", started.exists)
     pid = int(started.read_text())
     assert psutil.pid_exists(pid)
 
     parent.kill()
     parent.wait()
 
-    _until(lambda: not psutil.pid_exists(pid))
+    eventually("its end", lambda: not psutil.pid_exists(pid))
 
 
 def _whole_object(running: subprocess.Popen[str]) -> str:
@@ -181,10 +178,3 @@ def _finds_everything_in_place(demo: Demo) -> None:
     )
     assert settings.stat().st_mode & 0o777 == 0o600
     assert json.loads(done.stdout)["healthy"] is True, done.stdout + done.stderr
-
-
-def _until(happens: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.2)

@@ -33,12 +33,12 @@ from tests.dagster_daemon.services import (
     LAUNCH,
     LOCATION,
     daemon,
-    eventually,
     graphql,
     premises,
     web_server,
     write_settings,
 )
+from tests.waiting import eventually
 
 T = TypeVar("T")
 _DRY_RUN = """

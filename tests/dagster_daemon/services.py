@@ -11,14 +11,12 @@ import socket
 import subprocess
 import sys
 import sysconfig
-import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import yaml
@@ -31,11 +29,10 @@ from qbo_sync_dagster.sandbox.postgres import EmbeddedServer
 from qbo_sync_dagster.sandbox.quickbooks.control import CLIENT_ID, CLIENT_SECRET
 from qbo_sync_dagster.sandbox.quickbooks.process import SandboxProcess
 from qbo_sync_dagster.sync.engine import EngineConfig
+from tests.waiting import PATIENCE, eventually
 
-T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 LOCATION = "qbo_sync_dagster.definitions"
-PATIENCE = 180.0
 LAUNCH = """
 mutation Launch($params: ExecutionParams!) {
   launchRun(executionParams: $params) {
@@ -46,17 +43,6 @@ mutation Launch($params: ExecutionParams!) {
   }
 }
 """
-_END_SECONDS = 15
-
-
-def eventually(what: str, probe: Callable[[], T | None], seconds: float = PATIENCE) -> T:
-    """Ask until the answer is true; say what was awaited if it never is."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if answer := probe():
-            return answer
-        threading.Event().wait(0.2)
-    raise AssertionError(f"Waited {seconds:.0f} s in vain: {what}.")
 
 
 def graphql(url: str, query: str, **variables: object) -> dict[str, Any]:
@@ -166,7 +152,7 @@ def service(command: list[str], environment: Mapping[str, str], home: Path) -> I
         finally:
             # The guard ends the whole group; killing it would leave the group to itself.
             child.terminate()
-            child.wait(_END_SECONDS)
+            child.wait(PATIENCE)
 
 
 def _free_port() -> int:

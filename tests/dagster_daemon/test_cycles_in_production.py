@@ -118,8 +118,9 @@ def test_a_tick_after_the_round_ended_starts_the_next(company: Company) -> None:
 def test_a_second_worker_on_a_company_does_nothing_and_says_so(company: Company) -> None:
     company.register()
     company.finalize_invoice()
-    company.hold_answers(20, kind="batch")
-    company.hold_answers(20, kind="create")
+    # Longer than a second worker takes to start on a busy machine.
+    company.hold_answers(50, kind="batch")
+    company.hold_answers(50, kind="create")
     first = company.launch()["run"]["runId"]
     company.in_mid_cycle()
 

@@ -12,7 +12,7 @@ import pytest
 
 from qbo_sync_dagster.domain.catalogue import Action
 from tests.dagster_daemon.conftest import Floor
-from tests.dagster_daemon.services import eventually
+from tests.waiting import eventually
 from tests.webserver.opening import opened_page
 from tests.webserver.page import Page
 

@@ -17,10 +17,10 @@ from qbo_sync_dagster.ledger.tokens import TokenCipher
 from qbo_sync_dagster.resources import SyncEngineResource
 from qbo_sync_dagster.sandbox.quickbooks.control import CLIENT_ID, CLIENT_SECRET, SandboxControl
 
-from ..actions.conftest import SECRET_KEY, Msp, make_database, migrated, msp  # noqa: F401
+from ..actions.conftest import SECRET_KEY, Msp, msp  # noqa: F401
 
 if TYPE_CHECKING:
-    from tests.jobs.conftest import Ledger
+    from tests.dagster_ledger import Ledger
 
 
 @dataclass

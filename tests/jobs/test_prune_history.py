@@ -22,7 +22,7 @@ from qbo_sync_dagster.partitions import PARTITIONS_NAME, realm_check, realm_part
 from qbo_sync_dagster.resources import SyncEngineResource
 
 if TYPE_CHECKING:
-    from tests.jobs.conftest import Ledger
+    from tests.dagster_ledger import Ledger
 
 ALDER, BIRCH = "alder-1", "birch-2"
 HEALTH = dg.AssetKey("sync_health")

@@ -14,7 +14,7 @@ from qbo_sync_dagster.ledger import exceptions
 from qbo_sync_dagster.resources import SyncEngineResource
 
 if TYPE_CHECKING:
-    from tests.jobs.conftest import Ledger
+    from tests.dagster_ledger import Ledger
 
 
 def _run(number: int, action: str, reason: str = "", **tags: str) -> dg.ExecuteInProcessResult:

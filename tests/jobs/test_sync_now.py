@@ -12,7 +12,7 @@ from qbo_sync_dagster.ledger import cycles
 from qbo_sync_dagster.resources import SyncEngineResource
 
 if TYPE_CHECKING:
-    from tests.jobs.conftest import Ledger
+    from tests.dagster_ledger import Ledger
 
 
 def _run(company: str) -> dg.ExecuteInProcessResult:

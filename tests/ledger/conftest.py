@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -12,9 +10,8 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from qbo_sync_dagster.ledger import connections, migrate
+from qbo_sync_dagster.ledger import connections
 from qbo_sync_dagster.ledger.engine import create_ledger_engine
-from qbo_sync_dagster.sandbox.postgres import EmbeddedServer
 
 REALM = "9341453000000001"
 OTHER = "9341453000000002"
@@ -54,21 +51,10 @@ class Ledger:
         return create_ledger_engine(shifted.render_as_string(hide_password=False))
 
 
-@pytest.fixture(scope="session")
-def migrated(postgres_server: EmbeddedServer) -> Iterator[str]:
-    """The name of a ledger with tables, to copy."""
-    name = f"test_{os.getpid()}_ledger_{uuid.uuid4().hex[:8]}"
-    engine = create_ledger_engine(postgres_server.create_database(name))
-    migrate.upgrade(engine)
-    engine.dispose()
-    yield name
-    postgres_server.drop_database(name)
-
-
 @pytest.fixture
-def empty_ledger(migrated: str, fresh_database: Callable[..., str]) -> Iterator[Ledger]:
+def empty_ledger(fresh_database: Callable[..., str]) -> Iterator[Ledger]:
     """A migrated ledger without companies."""
-    url = fresh_database(template=migrated)
+    url = fresh_database("ledger")
     engine = create_ledger_engine(url)
     yield Ledger(engine, url)
     engine.dispose()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -23,15 +22,12 @@ from cryptography.fernet import Fernet
 
 from qbo_sync_dagster.actions.connecting import CompanyToConnect, connect_company
 from qbo_sync_dagster.actions.linking import import_links
-from qbo_sync_dagster.ledger import connections, exceptions, links, migrate, operations
-from qbo_sync_dagster.ledger.engine import create_ledger_engine
+from qbo_sync_dagster.ledger import connections, exceptions, links, operations
 from qbo_sync_dagster.ledger.exceptions import StoredException
 from qbo_sync_dagster.ledger.tables import inbound_changes
 from qbo_sync_dagster.quickbooks.settings import QuickBooksSettings
 from qbo_sync_dagster.sandbox.algapsa import invoices, payments, reading, tenants
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge
-from qbo_sync_dagster.sandbox.algapsa.role import create_role
-from qbo_sync_dagster.sandbox.algapsa.schema import create_schema
 from qbo_sync_dagster.sandbox.postgres import EmbeddedServer
 from qbo_sync_dagster.sandbox.quickbooks.control import CLIENT_ID, CLIENT_SECRET, SandboxControl
 from qbo_sync_dagster.sync.cycle import last_end, run_cycle
@@ -43,6 +39,7 @@ from qbo_sync_dagster.sync.outcome import (
     StageOutcome,
     StageResult,
 )
+from tests.databases import as_engine_role
 
 T = TypeVar("T")
 SECRET_KEY = Fernet.generate_key().decode()
@@ -372,7 +369,26 @@ class World:
 
 def open_world_engine(config: EngineConfig, naps: Naps) -> SyncEngine:
     """An engine whose waits take no time."""
-    return SyncEngine(config, sleep=naps.sleep, monotonic=naps.monotonic)
+    engine = SyncEngine(config, sleep=naps.sleep, monotonic=naps.monotonic)
+    for name in _POOLS:
+        _share_compiled(name, getattr(engine, name))
+    return engine
+
+
+# What speaks to a database, and the first of each that this worker opened.
+_POOLS = ("ledger", "ledger_reads", "algapsa")
+_FIRST: dict[str, sa.Engine] = {}
+
+
+def _share_compiled(name: str, engine: sa.Engine) -> None:
+    """Let SQLAlchemy compile a statement once per worker, not once per engine of every test.
+
+    A process of production opens one engine, a test up to five: half a second of each was this.
+    """
+    first = _FIRST.setdefault(name, engine)
+    # Compiled statements are kept under the dialect that compiled them.
+    engine.dialect = engine.pool._dialect = first.dialect
+    engine._compiled_cache = first._compiled_cache
 
 
 def _offset(url: str, offset: timedelta) -> str:
@@ -398,23 +414,6 @@ def build_company(
     return Company(made.realm, made.refresh_token, str(item["Id"]), str(term["Id"]), customers)
 
 
-@pytest.fixture(scope="session")
-def templates(postgres_server: EmbeddedServer) -> Iterator[dict[str, str]]:
-    """Databases to copy: a migrated ledger, and AlgaPSA in both editions."""
-    made = {
-        kind: f"test_{os.getpid()}_template_{kind}_{uuid.uuid4().hex[:6]}"
-        for kind in ("ledger", "community", "enterprise")
-    }
-    ledger = create_ledger_engine(postgres_server.create_database(made["ledger"]))
-    migrate.upgrade(ledger)
-    ledger.dispose()
-    create_schema(postgres_server.create_database(made["community"]), "community")
-    create_schema(postgres_server.create_database(made["enterprise"]), "enterprise")
-    yield made
-    for name in made.values():
-        postgres_server.drop_database(name)
-
-
 @pytest.fixture
 def edition() -> str:
     """Which AlgaPSA the world has; a test overrides it by parameter."""
@@ -427,12 +426,11 @@ NAMES = ("Quarry Lane Dental", "Birch & Vale Law", "O'Dowd Freight")
 @pytest.fixture
 def bare_world(
     fresh_database: Callable[..., str],
-    templates: dict[str, str],
     sandbox: SandboxControl,
     edition: str,
 ) -> Iterator[World]:
     """A world whose company is not connected yet."""
-    algapsa_url = fresh_database(template=templates[edition])
+    algapsa_url = fresh_database(edition)
     owner = sa.create_engine(algapsa_url)
     with owner.begin() as connection:
         tenant = tenants.create_tenant(connection, "Cedar Ridge IT")
@@ -446,8 +444,8 @@ def bare_world(
             connection, tenant, tenants.Service("Managed endpoint", 10_000)
         )
     config = EngineConfig(
-        ledger_url=fresh_database(template=templates["ledger"]),
-        algapsa_url=create_role(algapsa_url, "qbo_sync", "only for tests"),
+        ledger_url=fresh_database("ledger"),
+        algapsa_url=as_engine_role(algapsa_url),
         secret_key=SECRET_KEY,
         quickbooks=QuickBooksSettings(
             api_base_url=sandbox.api_base,

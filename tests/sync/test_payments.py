@@ -5,8 +5,6 @@ QuickBooks' changes are put into the inbox as a poll would put them; everything 
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -29,20 +27,17 @@ from qbo_sync_dagster.ledger import (
     inbox,
     leases,
     links,
-    migrate,
 )
-from qbo_sync_dagster.ledger.engine import create_ledger_engine
 from qbo_sync_dagster.ledger.errors import LeaseLostError
 from qbo_sync_dagster.quickbooks.client import QuickBooksClient
 from qbo_sync_dagster.quickbooks.settings import QuickBooksSettings
 from qbo_sync_dagster.sandbox.algapsa import edits, invoices, payments, reading, tenants
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge
-from qbo_sync_dagster.sandbox.algapsa.role import create_role
-from qbo_sync_dagster.sandbox.algapsa.schema import Edition, create_schema
-from qbo_sync_dagster.sandbox.postgres import EmbeddedServer
+from qbo_sync_dagster.sandbox.algapsa.schema import Edition
 from qbo_sync_dagster.sync.context import CycleContext, Tally
 from qbo_sync_dagster.sync.engine import EngineConfig, SyncEngine
 from qbo_sync_dagster.sync.payments import PaymentsApplied, apply_payments
+from tests.databases import as_engine_role
 
 T = TypeVar("T")
 REALM = "9341453"
@@ -150,33 +145,16 @@ def edition() -> Edition:
     return "community"
 
 
-@pytest.fixture(scope="session")
-def templates(postgres_server: EmbeddedServer) -> Iterator[dict[str, str]]:
-    made = {
-        kind: f"test_{os.getpid()}_{kind}_{uuid.uuid4().hex[:8]}" for kind in ("ledger", *EDITIONS)
-    }
-    engine = create_ledger_engine(postgres_server.create_database(made["ledger"]))
-    migrate.upgrade(engine)
-    engine.dispose()
-    for edition in EDITIONS:
-        create_schema(postgres_server.create_database(made[edition]), edition)
-    yield made
-    for name in made.values():
-        postgres_server.drop_database(name)
-
-
 @pytest.fixture
-def books(
-    edition: Edition, templates: dict[str, str], fresh_database: Callable[..., str]
-) -> Iterator[Books]:
-    algapsa = fresh_database(template=templates[edition])
+def books(edition: Edition, fresh_database: Callable[..., str]) -> Iterator[Books]:
+    algapsa = fresh_database(edition)
     owner = sa.create_engine(algapsa)
     with owner.begin() as connection:
         tenant = tenants.create_tenant(connection, "Slate Bay IT")
         client = tenants.create_client(connection, tenant, tenants.Client("Quarry Lane Dental"))
     config = EngineConfig(
-        ledger_url=fresh_database(template=templates["ledger"]),
-        algapsa_url=create_role(algapsa, "qbo_sync", "only for tests"),
+        ledger_url=fresh_database("ledger"),
+        algapsa_url=as_engine_role(algapsa),
         secret_key=SECRET_KEY,
         quickbooks=QuickBooksSettings("http://127.0.0.1:9", "http://127.0.0.1:9", "id", "secret"),
     )
