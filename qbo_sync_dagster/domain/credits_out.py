@@ -32,14 +32,15 @@ class CreditStanding(Enum):
 class CreditScope:
     """What decides about applications in one company.
 
-    `invoices` and `notes` are its linked documents, `queued` those that it is about to export,
-    `linked` the keys of applications that have their payment, or stay without one by decision.
+    `invoices` and `notes` are its linked documents, `unlinked` its invoices that QuickBooks does
+    not have: on their way there, or kept out by staff. `linked` are the keys of applications that
+    have their payment, or stay without one by decision.
     """
 
     go_live: date
     invoices: Collection[str]
     notes: Collection[str]
-    queued: Collection[str]
+    unlinked: Collection[str]
     linked: Collection[str]
 
 
@@ -52,7 +53,7 @@ def credit_standing(application: CreditApplication, scope: CreditScope) -> Credi
     if application.date < scope.go_live:
         return CreditStanding.BEFORE_GO_LIVE
     is_linked = application.invoice_id in scope.invoices
-    if not is_linked and application.invoice_id not in scope.queued:
+    if not is_linked and application.invoice_id not in scope.unlinked:
         return CreditStanding.ELSEWHERE
     if application.source_type != CREDIT_NOTE or application.source_invoice_id is None:
         return CreditStanding.NOT_EXPRESSIBLE if is_linked else CreditStanding.WAITING

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -64,7 +64,7 @@ def queue_credits(ctx: CycleContext) -> CreditsQueued:
     removals = queue_removals(ctx, applications)
     with ctx.reading() as connection:
         stands = credit_links.standing(connection, ctx.realm)
-        scope = _scope(ctx, connection, stands)
+        scope = _scope(ctx, connection, stands, applications)
         left_alone = left_alone_by_staff(connection, ctx.realm)
     wanted = [
         each for each in applications if is_wanted(each, scope) and not left_alone.covers(each)
@@ -88,16 +88,36 @@ def queue_credits(ctx: CycleContext) -> CreditsQueued:
 
 
 def _scope(
-    ctx: CycleContext, connection: sa.Connection, stands: Iterable[CreditLink]
+    ctx: CycleContext,
+    connection: sa.Connection,
+    stands: Iterable[CreditLink],
+    applications: Iterable[CreditApplication],
 ) -> CreditScope:
     exported = operations.open_ones(connection, ctx.realm, EXPORT_INVOICE)
+    queued = {operation.record_id for operation in exported}
+    linked = links.ids(connection, ctx.realm, "invoice").keys()
+    others = {each.invoice_id for each in applications if not each.is_reversed} - linked - queued
     return CreditScope(
         go_live=ctx.connection.go_live_date,
-        invoices=links.ids(connection, ctx.realm, "invoice").keys(),
+        invoices=linked,
         notes=links.ids(connection, ctx.realm, "credit_memo").keys(),
-        queued={operation.record_id for operation in exported},
+        unlinked=queued | _kept_out(ctx, connection, others),
         linked={link.key for link in stands} | accepted_applications(connection, ctx.realm),
     )
+
+
+def _kept_out(
+    ctx: CycleContext, connection: sa.Connection, invoice_ids: Collection[str]
+) -> set[str]:
+    """Those of the invoices that are the company's, and that staff dismissed before they went.
+
+    What was given up after it had been there stands for itself, with all that was on it.
+    """
+    if not invoice_ids:
+        return set()
+    homes = links.homes(connection, ctx.connection.tenant, invoice_ids)
+    own = {invoice for invoice, realm in homes.items() if realm == ctx.realm}
+    return own - links.ever_linked(connection, [ctx.realm], own)
 
 
 def _waiting_payments(ctx: CycleContext) -> list[InboundPayment]:

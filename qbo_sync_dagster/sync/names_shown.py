@@ -37,7 +37,10 @@ def names_shown(
 def names_on_payments(
     ctx: CycleContext, connection: sa.Connection, payments: Sequence[PaymentLink]
 ) -> Names:
-    """What the customers and invoices of these pushed payments are called, by QuickBooks id."""
+    """What the customers and invoices of these pushed payments are called, by QuickBooks id.
+
+    Invoices are named by AlgaPSA's id too: a payment that stands unapplied shows none.
+    """
     views = [view for link in payments for view in (link.snapshot, link.shown) if view]
     shown = {invoice for view in views for invoice in view.get("lines", ())}
     own = {link.invoice_id for link in payments if link.invoice_id}
@@ -49,9 +52,10 @@ def names_on_payments(
     return Names(
         customers=_linked(connection, ctx.realm, "client", clients),
         invoices={
-            link.quickbooks_id: str(number)
+            identity: str(number)
             for link in linked
             if (number := (link.snapshot or link.shown or {}).get("number"))
+            for identity in (link.quickbooks_id, link.algapsa_id)
         },
     )
 

@@ -294,8 +294,8 @@ def _named(
 
 
 def _number(link: PaymentLink, names: Names) -> str:
-    known = (names.invoices[each] for each in _view(link.snapshot).lines if each in names.invoices)
-    return next(known, "unknown")
+    candidates = (link.invoice_id or "", *_view(link.snapshot).lines)
+    return next((names.invoices[each] for each in candidates if each in names.invoices), "unknown")
 
 
 def _judge(link: PaymentLink, allowance: dict[str, int]) -> list[FieldDifference]:

@@ -32,7 +32,7 @@ SCOPE = CreditScope(DAY, {"invoice"}, {"note"}, set(), set())
         (replace(APPLIED, is_reversed=True), SCOPE, CreditStanding.REVERSED),
         (APPLIED, replace(SCOPE, linked={"tx:credit"}), CreditStanding.LINKED),
         (APPLIED, replace(SCOPE, notes=set()), CreditStanding.WAITING),
-        (APPLIED, replace(SCOPE, invoices=set(), queued={"invoice"}), CreditStanding.WAITING),
+        (APPLIED, replace(SCOPE, invoices=set(), unlinked={"invoice"}), CreditStanding.WAITING),
         (APPLIED, replace(SCOPE, invoices=set()), CreditStanding.ELSEWHERE),
         (
             APPLIED,

@@ -20,6 +20,7 @@ DIFFERENT = "Credit note is applied differently in QuickBooks"
 PREPAYMENT = "Prepayment credit applied to a synced invoice — QuickBooks not updated"
 GRANTED = "Credit that QuickBooks cannot express was applied to a synced invoice"
 WAITING = "Credit application has been waiting on an invoice export for over a week"
+NOT_READY = "Scheduled accounting export failed validation"
 CLOSED = "Dated in a closed QuickBooks period"
 
 
@@ -337,6 +338,25 @@ def test_the_note_that_quickbooks_spent_elsewhere_is_not_spent_again(world) -> N
     assert (balance(world, first), balance(world, second)) == (100, 70)
     assert world.titles() == []
     settled(world)
+
+
+def test_credit_on_an_invoice_that_staff_keep_out_of_quickbooks_is_told(world) -> None:
+    note(world)
+    other = world.do(_service, "Unlinked")
+    kept_out = world.finalize(world.draft(charges=(Charge("Work", 10_000, service_id=other),)))
+    world.cycle()
+    world.dismiss(NOT_READY)
+
+    apply(world, kept_out)
+    world.cycle()
+    world.later(timedelta(days=8))
+    world.cycle()
+
+    assert world.titles() == [WAITING]
+    assert remaining(world) == [Decimal(30)]
+    world.dismiss(WAITING)
+    settled(world)
+    assert world.titles() == []
 
 
 def test_credit_used_on_an_invoice_that_is_no_business_of_ours(world) -> None:

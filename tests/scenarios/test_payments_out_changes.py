@@ -140,6 +140,19 @@ def test_what_comes_back_to_a_payment_that_was_accepted_unapplied_is_told(world)
     assert "10.00 of it was not applied" in world.exception(UNAPPLIED).what_happened
 
 
+def test_a_payment_that_was_accepted_unapplied_is_still_told_by_its_invoice(world) -> None:
+    invoice, _, payment = _push(world, 4_000)
+    world.repay(payment, TotalAmt=Decimal(40), Line=[])
+    world.cycle()
+    _act(world, DRIFT, Action.ACCEPT)
+    world.cycle()
+
+    world.repay(payment, TotalAmt=Decimal(30), Line=[])
+    world.cycle()
+
+    assert f"on invoice {invoice.number}, " in world.exception(DRIFT).what_happened
+
+
 def test_a_payment_is_never_sent_again_onto_an_invoice_that_others_have_paid(world) -> None:
     invoice, _, payment = _push(world, 10_000)
     world.repay(payment, (invoice, "10.00"), total="10.00")
