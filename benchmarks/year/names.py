@@ -85,15 +85,16 @@ class Judged:
 def judged(provider: Provider, company: Company) -> list[Judged]:
     """Every difference of a company's books with what names it."""
     books = Books(provider, company)
-    ledger = _Ledger(provider, books)
-    found = [Judged(each, tuple(ledger.steps(each))) for each in books.components()]
+    components = books.components()
+    ledger = _Ledger(provider, books, components)
+    found = [Judged(each, tuple(ledger.steps(each))) for each in components]
     return [each for each in found if each.steps or each.component.difference]
 
 
 class _Ledger:
     """What the ledger has on record of one company."""
 
-    def __init__(self, provider: Provider, books: Books) -> None:
+    def __init__(self, provider: Provider, books: Books, components: Iterable[Component]) -> None:
         realm = books.realm
         self._books = books
         self._names: dict[str, set[str]] = defaultdict(set)
@@ -113,6 +114,12 @@ class _Ledger:
             link.algapsa_id: link for link in books.links if link.kind in ("invoice", "credit_memo")
         }
         self._spare = {link.algapsa_id: link.accepted_minor for link in self._documents.values()}
+
+        entered = {link.quickbooks_id for link in books.links if link.kind == "payment"}
+        self._own: dict[str, int] = defaultdict(int)
+        for each in components:
+            if each.kind == "payment" and (each.record in each.rows or each.record in entered):
+                self._own[each.document] += each.difference
 
     def steps(self, component: Component) -> Iterator[Step]:
         """The steps of a component that are not zero."""
@@ -199,7 +206,7 @@ class _Ledger:
             self._spare[component.document] = spare - kept
             yield Step("beyond the invoice", kept, frozenset({"accepted total of the invoice"}))
             minor -= kept
-        told = self._of(ids, "decision both_real", "exception push_unapplied", "exception overpaid")
+        told = self._of(ids, "decision both_real", "decision accepted", "exception push_unapplied")
         yield Step("unapplied", minor, told)
 
     def _moved(self, component: Component) -> Iterator[Step]:
@@ -230,6 +237,9 @@ class _Ledger:
         )
         yield Step("recorded otherwise", recorded, frozenset({"decision refund_recorded"}))
         told = self._of(component.rows, "exception ", "operation change_payment")
+        if not self._own[component.document]:
+            # What went back was never there, or went back there too.
+            told |= {"equal nets on the invoice"}
         yield Step("refund", -component.algapsa - recorded, told)
 
     def _received(self, component: Component) -> Iterator[Step]:

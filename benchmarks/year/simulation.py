@@ -121,7 +121,7 @@ def _finish(day: Day, told: Told) -> None:
         check_nothing_silent(provider, company)
         told.exceptions.update(each.title for each in provider.open_exceptions(company))
         told.named.update(
-            f"{step.what} ({min(step.names)})"
+            f"{step.what} ({min(step.names, default='nothing')})"
             for each in judged(provider, company)
             for step in each.steps
         )
