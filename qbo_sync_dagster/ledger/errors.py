@@ -23,3 +23,7 @@ class SecretKeyError(LedgerError):
 
 class DoubleLinkError(LedgerError):
     """The record, or the object, is linked already; linking it again would mix two documents."""
+
+
+class LedgerUnreachableError(LedgerError):
+    """The ledger's database is down, full or lets nobody in: bring it back, and nothing else."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from qbo_sync_dagster.algapsa.errors import AlgaPsaError
 from qbo_sync_dagster.domain.catalogue import ExceptionKind
@@ -22,6 +24,7 @@ from qbo_sync_dagster.domain.connection_notices import (
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
 from qbo_sync_dagster.ledger import connections, cycles, exceptions, leases, postings, tokens
 from qbo_sync_dagster.ledger.errors import LeaseLostError
+from qbo_sync_dagster.ledger.outages import outage, translated_outages
 from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError, QuickBooksError
 from qbo_sync_dagster.quickbooks.oauth import APP_REFUSED
 from qbo_sync_dagster.sync.context import CycleContext, Tally
@@ -82,24 +85,31 @@ def run_cycle(
     """Run one cycle, yielding each stage as it ends and last how the cycle ended.
 
     `realm` is a realm id or company key. `run_id` names the holder of the lease; a run whose
-    `parent_run_id` holds it takes it over. Raises UnknownRealmError; every other fault becomes
-    the cycle's outcome.
+    `parent_run_id` holds it takes it over. Raises UnknownRealmError, and LedgerUnreachableError
+    where nothing can be recorded any more; every other fault becomes the cycle's outcome.
     """
     started = engine.monotonic()
-    with engine.ledger.connect() as connection:
-        company = connections.get(connection, realm)
-    lease = leases.take(
-        engine.ledger,
-        company.realm,
-        run_id or f"cycle-{uuid.uuid4()}",
-        parent_holder=parent_run_id,
-    )
-    if lease is None:
-        yield _skipped(engine, company)
-        return
-    try:
-        yield from _Cycle(engine, lease, trigger, run_id, started).run()
-    finally:
+    with translated_outages():
+        with engine.ledger.connect() as connection:
+            company = connections.get(connection, realm)
+        lease = leases.take(
+            engine.ledger,
+            company.realm,
+            run_id or f"cycle-{uuid.uuid4()}",
+            parent_holder=parent_run_id,
+        )
+        if lease is None:
+            yield _skipped(engine, company)
+            return
+        try:
+            yield from _Cycle(engine, lease, trigger, run_id, started).run()
+        finally:
+            _give_back(engine, lease)
+
+
+def _give_back(engine: SyncEngine, lease: leases.Lease) -> None:
+    # A ledger that is down keeps the lease until it expires; what brought it down is told instead.
+    with suppress(OperationalError):
         leases.release(engine.ledger, lease)
 
 
@@ -192,6 +202,8 @@ class _Cycle:
             self._abort(error)
         except (QuickBooksError, AlgaPsaError) as error:
             self._fail(str(error))
+        except OperationalError as error:
+            self._fail(str(outage(error)))
         except Exception as error:  # noqa: BLE001 - the reason follows
             # One faulty cycle must end closed and told, not as a stuck lease.
             _LOG.exception("The cycle of realm %s met an unexpected fault.", self._ctx.realm)
