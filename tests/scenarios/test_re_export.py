@@ -72,6 +72,22 @@ def test_a_changed_document_is_brought_back_in_place_with_its_line_ids(world) ->
     _quiet(world)
 
 
+def test_what_a_bookkeeper_wrote_for_the_client_stays(world) -> None:
+    invoice = world.exported()
+    found = world.quickbooks_id(invoice)
+    changed = {"DocNumber": "X-1", "CustomerMemo": {"value": "Thank you"}, "PrivateNote": "called"}
+    world.quickbooks.edit(world.company.realm, "Invoice", found, **changed)
+    world.cycle()
+    _choose(world, CHANGED)
+
+    world.cycle()
+
+    shown = _shown(world, found)
+    assert shown["DocNumber"] == invoice.number
+    assert shown["CustomerMemo"] == {"value": "Thank you"}
+    assert shown["PrivateNote"] == "called"
+
+
 def test_a_document_changed_in_algapsa_is_updated_with_its_new_lines_and_total(world) -> None:
     invoice = world.exported()
     found = world.quickbooks_id(invoice)
