@@ -150,6 +150,19 @@ def audited_realms(connection: sa.Connection) -> list[str]:
     return sorted(connection.execute(both).scalars())
 
 
+def last_of_each(
+    connection: sa.Connection, realm: str, effects: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """What the newest of these effects left behind, by record."""
+    query = (
+        sa.select(audit_log.c.record, audit_log.c.after)
+        .distinct(audit_log.c.record)
+        .where(audit_log.c.realm == realm, audit_log.c.effect.in_(list(effects)))
+        .order_by(audit_log.c.record, audit_log.c.sequence.desc())
+    )
+    return {row.record: row.after for row in connection.execute(query)}
+
+
 class _Chain:
     """What was followed of one company's chain so far."""
 

@@ -303,6 +303,16 @@ def reopen(
     return len(again) + len(applied)
 
 
+def plan_again(
+    connection: sa.Connection, realm: str, entity: str, object_ids: Collection[str]
+) -> int:
+    """Have the newest version of each settled object planned anew, applied ones included."""
+    latest = newest(connection, realm, entity, object_ids)
+    again = [each.change_id for each in latest.values() if each.state not in UNSETTLED]
+    settle(connection, realm, again, "received")
+    return len(again)
+
+
 def received_before(
     connection: sa.Connection, change_ids: Collection[int], age: timedelta
 ) -> set[int]:

@@ -117,6 +117,20 @@ def of_invoices(
     return _links(connection, realm, _any(links.c.invoice_id, invoice_ids), links.c.state == "live")
 
 
+def live_page(
+    connection: sa.Connection, realm: str, *, after: int, limit: int
+) -> list[PaymentLink]:
+    """Live payment links in the order in which they were made, behind the id `after`."""
+    rows = connection.execute(
+        sa.select(*[links.c[name] for name in PaymentLink.__slots__])
+        .where(links.c.realm == realm, links.c.kind == "payment", links.c.state == "live")
+        .where(links.c.link_id > after)
+        .order_by(links.c.link_id)
+        .limit(limit)
+    )
+    return [PaymentLink(*row) for row in rows]
+
+
 def moved(connection: sa.Connection, realm: str) -> list[PaymentLink]:
     """Pushed payments that no longer look as agreed, or did not when they were last judged."""
     return _links(

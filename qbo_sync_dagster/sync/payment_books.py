@@ -30,6 +30,7 @@ from qbo_sync_dagster.ledger.payment_links import PaymentLink
 from qbo_sync_dagster.sync.before_go_live import chosen_early
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.history import waiting_rows
+from qbo_sync_dagster.sync.lost_rows import lost_of
 from qbo_sync_dagster.sync.outbound import load_scope
 
 _ROW = "payment:"
@@ -84,6 +85,8 @@ class PaymentBooks:
     pushed: Mapping[str, PaymentLink]
     documents: Mapping[str, PaidDocument] = field(default_factory=dict)
     invoice_links: Mapping[str, Link] = field(default_factory=dict)
+    # Links on these invoices whose row AlgaPSA has lost.
+    lost: tuple[PaymentLink, ...] = ()
 
     def receipts(self) -> Iterable[Receipt]:
         """Every receipt on the invoices."""
@@ -168,6 +171,10 @@ def _with_documents(ctx: CycleContext, books: PaymentBooks, wanted: Sequence[str
             for operation in operations.open_ones(connection, ctx.realm, EXPORT_INVOICE)
         }
         scope = load_scope(ctx, connection, wanted)
+        paid = payment_links.of_invoices(connection, ctx.realm, linked)
+    lost = tuple(lost_of(ctx.algapsa, paid))
+    # Not planned yet, they wait like every payment that AlgaPSA does not show.
+    unshown = books.choices.waiting.union(link.quickbooks_id for link in lost)
     documents = {}
     for header in headers:
         link = linked.get(header.invoice_id)
@@ -175,19 +182,19 @@ def _with_documents(ctx: CycleContext, books: PaymentBooks, wanted: Sequence[str
             header,
             link,
             invoices.get(link.quickbooks_id) if link else None,
-            books.choices,
+            unshown,
             is_client_linked=header.client_id in clients,
             export_state=exports.get(header.invoice_id),
             to_export=standing(header, scope),
         )
-    return replace(books, documents=documents, invoice_links=linked)
+    return replace(books, documents=documents, invoice_links=linked, lost=lost)
 
 
 def _document(
     header: DocumentHeader,
     link: Link | None,
     invoice: links.PaidInvoice | None,
-    choices: Choices,
+    unshown: frozenset[str],
     *,
     is_client_linked: bool,
     export_state: str | None,
@@ -208,5 +215,5 @@ def _document(
         is_client_linked=is_client_linked,
         differs=invoice is not None
         and (not invoice.is_read or invoice.difference_minor != invoice.accepted_minor),
-        waiting=frozenset(link.payment_ids) & choices.waiting if link else frozenset(),
+        waiting=frozenset(link.payment_ids) & unshown if link else frozenset(),
     )

@@ -1,0 +1,70 @@
+"""The nightly sweep: payments that AlgaPSA no longer holds as they were applied.
+
+A cycle plans only what changed in QuickBooks. When AlgaPSA is restored from a backup, payments that
+were applied since are gone and no change will ever bring them back: here they are wanted again.
+What else a restored side lacks, each cycle finds by itself. Local, no calls to QuickBooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from qbo_sync_dagster.domain.payment_exceptions import payment_record
+from qbo_sync_dagster.ledger import audit, inbox, payment_links
+from qbo_sync_dagster.ledger.connections import Connection
+from qbo_sync_dagster.sync.engine import SyncEngine
+from qbo_sync_dagster.sync.lost_rows import let_go, lost_of
+
+_PAGE = 1000
+_APPLIED = ("apply payment", "reverse payment")
+
+
+def plan_lost_payments(engine: SyncEngine, company: Connection) -> int:
+    """Have the next cycle plan every payment anew that AlgaPSA does not hold as it did.
+
+    These are payments of QuickBooks whose rows are not those written, and those that stood for a
+    row of AlgaPSA's own that is gone. Returns how many. Without the lease: it only marks changes
+    to be planned, which a cycle that runs meanwhile does under its own locks. Raises AlgaPsaError.
+    """
+    algapsa = engine.open_algapsa(company)
+    lost = _let_go_of_lost(engine, company)
+    for written in _written(engine, company.realm):
+        standing = algapsa.standing_payments(company.realm, list(written))
+        differing = [
+            payment_id
+            for payment_id, nets in written.items()
+            if _nets(standing.get(payment_id, {})) != _nets(nets)
+        ]
+        with engine.ledger.begin() as connection:
+            lost += inbox.plan_again(connection, company.realm, "Payment", differing)
+    return lost
+
+
+def _let_go_of_lost(engine: SyncEngine, company: Connection) -> int:
+    algapsa = engine.open_algapsa(company)
+    lost = after = 0
+    while True:
+        with engine.ledger.connect() as connection:
+            page = payment_links.live_page(connection, company.realm, after=after, limit=_PAGE)
+        if not page:
+            return lost
+        after = page[-1].link_id
+        gone = lost_of(algapsa, page)
+        with engine.ledger.begin() as connection:
+            let_go(connection, company.realm, gone)
+        lost += len(gone)
+
+
+def _written(engine: SyncEngine, realm: str) -> Iterator[dict[str, Mapping[str, int]]]:
+    """By payment what was last written of it, net per invoice, by the audit log; in pages."""
+    start = payment_record("")
+    with engine.ledger.connect() as connection:
+        last = audit.last_of_each(connection, realm, _APPLIED)
+    found = {record.removeprefix(start): after["per_invoice"] for record, after in last.items()}
+    ids = sorted(found)
+    for first in range(0, len(ids), _PAGE):
+        yield {payment_id: found[payment_id] for payment_id in ids[first : first + _PAGE]}
+
+
+def _nets(nets: Mapping[str, int]) -> dict[str, int]:
+    return {invoice_id: int(minor) for invoice_id, minor in nets.items() if minor}

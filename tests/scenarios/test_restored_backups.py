@@ -1,0 +1,302 @@
+"""Either side's database is set back to a backup: nothing is doubled, nothing stays lost.
+
+Backups are real copies of the database, put back in its place while the other side went on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from qbo_sync_dagster.ledger import connections
+from qbo_sync_dagster.sandbox.postgres import EmbeddedServer
+from qbo_sync_dagster.sync.sweep import plan_lost_payments
+
+from .conftest import Books, World
+
+Restore = Callable[[], None]
+
+
+class Backups:
+    """Copies of a world's databases, which end with the test."""
+
+    def __init__(self, server: EmbeddedServer, world: World) -> None:
+        self._server = server
+        self._world = world
+        self._copies: list[str] = []
+
+    def algapsa(self) -> Restore:
+        return self._copy(str(self._world.owner.url.database))
+
+    def ledger(self) -> Restore:
+        return self._copy(str(self._world.engine.ledger.url.database))
+
+    def _copy(self, name: str) -> Restore:
+        copy = f"test_{os.getpid()}_backup_{len(self._copies)}_{name[-12:]}"
+        self._leave()
+        self._server.create_database(copy, template=name)
+        self._copies.append(copy)
+
+        def restore() -> None:
+            self._leave()
+            self._server.drop_database(name)
+            self._server.create_database(name, template=copy)
+
+        return restore
+
+    def _leave(self) -> None:
+        """A database is copied only while nobody is connected to it."""
+        self._world.owner.dispose()
+        self._world.reopen(self._world.engine.config)
+
+    def close(self) -> None:
+        for copy in self._copies:
+            self._server.drop_database(copy)
+
+
+@pytest.fixture
+def backups(world: World, postgres_server: EmbeddedServer) -> Iterator[Backups]:
+    made = Backups(postgres_server, world)
+    yield made
+    made.close()
+
+
+def sweep(world: World) -> int:
+    with world.engine.ledger.connect() as connection:
+        company = connections.get(connection, world.company.realm)
+    return plan_lost_payments(world.engine, company)
+
+
+def objects(world: World) -> dict[str, int]:
+    """How many objects of each kind QuickBooks holds."""
+    kinds = ("Customer", "Invoice", "Payment", "CreditMemo")
+    return {kind: len(world.quickbooks.list(world.company.realm, kind)) for kind in kinds}
+
+
+def busy(world: World) -> tuple[Books, Books]:
+    """An hour's work in both directions."""
+    first, second = world.exported(10_000), world.exported(20_000)
+    world.pay((first, "40.00"))
+    moved = world.pay((first, "10.00"), (second, "15.00"))
+    world.record_in_algapsa(second, 3_000)
+    assert world.cycle().outcome == "succeeded"
+    world.repay(moved, (second, "25.00"))
+    assert world.cycle().outcome == "succeeded"
+    return first, second
+
+
+@pytest.mark.parametrize("ago", [timedelta(hours=1), timedelta(days=1)])
+def test_a_ledger_set_back_adopts_what_was_posted_since_and_doubles_nothing(
+    world: World, backups: Backups, ago: timedelta
+) -> None:
+    world.exported(5_000)
+    restore = backups.ledger()
+    first, second = busy(world)
+    made, rows = objects(world), (world.rows(first), world.rows(second))
+    links = world.links()
+    world.later(ago)
+
+    restore()
+    for _ in range(2):
+        assert world.cycle().outcome == "succeeded"
+
+    assert objects(world) == made
+    assert (world.rows(first), world.rows(second)) == rows
+    assert world.links() == links
+    assert (world.titles(), world.operations()) == ([], {})
+    assert sweep(world) == 0
+
+
+def test_payments_that_a_restored_algapsa_lost_are_wanted_again(
+    world: World, backups: Backups
+) -> None:
+    first, second = world.exported(10_000), world.exported(20_000)
+    restore = backups.algapsa()
+    world.pay((first, "40.00"))
+    moved = world.pay((first, "10.00"), (second, "15.00"))
+    world.cycle()
+    world.repay(moved, (second, "25.00"))
+    world.cycle()
+    stood = world.state(first).paid, world.state(second).paid
+    restore()
+    assert world.rows(first) == world.rows(second) == []
+
+    assert sweep(world) == 2
+    assert world.cycle().outcome == "succeeded"
+
+    assert (world.state(first).paid, world.state(second).paid) == stood == (4_000, 2_500)
+    assert world.titles() == []
+    assert sweep(world) == 0
+
+
+def test_without_the_sweep_no_cycle_would_miss_them(world: World, backups: Backups) -> None:
+    invoice = world.exported(10_000)
+    restore = backups.algapsa()
+    world.pay((invoice, "40.00"))
+    world.cycle()
+    restore()
+
+    world.cycle()
+
+    assert world.rows(invoice) == []
+
+
+def test_a_sweep_of_books_that_agree_plans_nothing(world: World) -> None:
+    invoice = world.exported(10_000)
+    payment = world.pay((invoice, "40.00"))
+    world.cycle()
+    world.quickbooks.void(world.company.realm, "Payment", payment)
+    world.cycle()
+    world.pay((invoice, "30.00"))
+    world.cycle()
+
+    assert sweep(world) == 0
+    assert world.rows(invoice) == [4_000, -4_000, 3_000]
+
+
+def test_a_reversal_that_a_restored_algapsa_lost_is_wanted_again(
+    world: World, backups: Backups
+) -> None:
+    invoice = world.exported(10_000)
+    payment = world.pay((invoice, "40.00"))
+    world.cycle()
+    restore = backups.algapsa()
+    world.quickbooks.void(world.company.realm, "Payment", payment)
+    world.cycle()
+    restore()
+    assert world.rows(invoice) == [4_000]
+
+    assert sweep(world) == 1
+    world.cycle()
+
+    assert sum(world.rows(invoice)) == 0
+
+
+def test_documents_that_a_restored_algapsa_lost_raise_their_exception(
+    world: World, backups: Backups
+) -> None:
+    kept = world.exported(5_000)
+    restore = backups.algapsa()
+    lost = world.exported(10_000)
+    restore()
+
+    world.cycle()
+
+    told = world.exception("Exported invoice was deleted in AlgaPSA")
+    assert lost.number in told.what_happened
+    assert kept.number not in told.what_happened
+    assert len(world.in_quickbooks(lost)) == 1
+
+
+def test_a_number_that_a_restored_algapsa_gives_again_is_not_taken_for_the_lost_invoice(
+    world: World, backups: Backups
+) -> None:
+    restore = backups.algapsa()
+    lost = world.exported(10_000)
+    restore()
+
+    again = world.invoice(10_000)
+    for _ in range(2):
+        assert world.cycle().outcome == "succeeded"
+
+    assert again.number == lost.number
+    assert again.invoice_id != lost.invoice_id
+    assert len(world.in_quickbooks(lost)) == 1
+    assert list(world.links()) == [lost.invoice_id]
+    assert world.titles() == ["Already in QuickBooks", "Exported invoice was deleted in AlgaPSA"]
+
+
+def test_a_payment_that_a_restored_algapsa_lost_on_a_lost_invoice_waits_and_is_told(
+    world: World, backups: Backups
+) -> None:
+    restore = backups.algapsa()
+    lost = world.exported(10_000)
+    world.pay((lost, "40.00"))
+    world.cycle()
+    restore()
+
+    sweep(world)
+    for _ in range(2):
+        assert world.cycle().outcome == "succeeded"
+
+    assert "Exported invoice was deleted in AlgaPSA" in world.titles()
+    assert list(world.changes().values()) == ["parked"]
+
+
+def test_a_payment_of_algapsa_that_it_lost_and_staff_enter_again_is_not_sent_twice(
+    world: World, backups: Backups
+) -> None:
+    invoice = world.exported(10_000)
+    restore = backups.algapsa()
+    world.record_in_algapsa(invoice, 4_000)
+    world.cycle()
+    restore()
+
+    world.record_in_algapsa(invoice, 4_000)
+    for _ in range(3):
+        assert world.cycle().outcome == "succeeded"
+
+    assert objects(world)["Payment"] == 1
+    assert world.rows(invoice) == [4_000]
+    assert world.titles() == ["Same payment on both sides?"]
+
+
+def test_a_payment_of_algapsa_that_it_lost_comes_back_from_quickbooks(
+    world: World, backups: Backups
+) -> None:
+    invoice = world.exported(10_000)
+    restore = backups.algapsa()
+    world.record_in_algapsa(invoice, 4_000)
+    world.cycle()
+    restore()
+    assert world.rows(invoice) == []
+
+    assert sweep(world) == 1
+    for _ in range(2):
+        assert world.cycle().outcome == "succeeded"
+
+    assert world.rows(invoice) == [4_000]
+    assert objects(world)["Payment"] == 1
+    assert (world.titles(), world.operations()) == ([], {})
+    assert sweep(world) == 0
+
+
+def test_another_payment_on_the_invoice_waits_until_the_lost_one_is_back(
+    world: World, backups: Backups
+) -> None:
+    invoice = world.exported(10_000)
+    restore = backups.algapsa()
+    world.record_in_algapsa(invoice, 4_000)
+    world.cycle()
+    restore()
+
+    world.record_in_algapsa(invoice, 2_500)
+    world.cycle()
+    assert objects(world)["Payment"] == 1
+    for _ in range(2):
+        assert world.cycle().outcome == "succeeded"
+
+    assert sorted(world.rows(invoice)) == [2_500, 4_000]
+    assert objects(world)["Payment"] == 2
+    assert world.titles() == []
+
+
+def test_both_sides_set_back_at_once_come_to_agree(world: World, backups: Backups) -> None:
+    first, second = world.exported(10_000), world.exported(20_000)
+    ledger, algapsa = backups.ledger(), backups.algapsa()
+    world.pay((first, "40.00"), (second, "15.00"))
+    world.cycle()
+    made = objects(world)
+    world.later(timedelta(hours=1))
+    ledger()
+    algapsa()
+
+    for _ in range(2):
+        assert world.cycle().outcome == "succeeded"
+
+    assert objects(world) == made
+    assert (world.rows(first), world.rows(second)) == ([4_000], [1_500])
+    assert world.titles() == []
