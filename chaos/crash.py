@@ -99,7 +99,8 @@ def crash(staged: Staged, number: int, then: int = 0) -> Verdict:
     _follow(world, LEASE_RUN_OUT, again)
     found = read_books(world.stores, world.realm)
     for _ in range(_QUARTERS):
-        if found.stands == staged.wanted.stands:
+        # What was created once more stays so, however long one waits.
+        if found.stands == staged.wanted.stands or found.created - staged.wanted.created:
             break
         _follow(world, _QUARTER)
         found = read_books(world.stores, world.realm)

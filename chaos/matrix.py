@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import TextIO
 
-from chaos.crash import SceneError, Staged, Verdict, crash, stage
+from chaos.crash import Staged, Verdict, crash, stage
 from chaos.figures import Figures, Order
 from chaos.points import Point
 from chaos.scene import Scene
@@ -46,10 +46,10 @@ def run_matrix(
             until = Deadline(order, left)
             try:
                 staged = stage(scene, stores, sandbox.control)
-            except SceneError as error:
-                figures.broken.append(str(error))
-                continue
-            _try_points(staged, until, order.seed, figures, out)
+                _try_points(staged, until, order.seed, figures, out)
+            except Exception as error:  # noqa: BLE001 - one scene must not hide the others
+                figures.broken.append(f"{scene.name}: {type(error).__name__}: {error}")
+                _say(out, figures.broken[-1])
     order.server.drop_database(f"{prefix}_quickbooks")
     return figures
 
@@ -68,9 +68,10 @@ class Deadline:
 
 
 def in_turn(points: Sequence[Point], seed: int, scene: str) -> list[Point]:
-    """Points in the order of trying: each place in the engine once, then each once more.
+    """Points in the order of trying: where the sides have parted, then each place in the engine.
 
-    Those that leave behind what the point before them leaves come last.
+    Each place once, then each once more. Those that leave behind what the point before them leaves
+    come last.
     """
     chance = Random(f"{seed} {scene}")  # noqa: S311
     shuffled = chance.sample(list(points), len(points))
@@ -78,8 +79,8 @@ def in_turn(points: Sequence[Point], seed: int, scene: str) -> list[Point]:
     ranked = []
     for point in shuffled:
         seen[point.where] = seen.get(point.where, 0) + 1
-        ranked.append((not point.is_new, seen[point.where], point))
-    return [point for *_, point in sorted(ranked, key=lambda each: each[:2])]
+        ranked.append((not point.is_new, not point.is_outward, seen[point.where], point))
+    return [point for *_, point in sorted(ranked, key=lambda each: each[:3])]
 
 
 def second_death(seed: int, scene: str, point: Point, points: int) -> int:
@@ -103,8 +104,13 @@ def _try_points(
         figures.crashes += len(verdict.died_at)
         if not verdict.is_well:
             record(figures, staged.scene, verdict, seed, point.number, then)
+            _say(out, figures.broken[-1])
+    _say(out, f"{name}: crashed at {crashes} of {len(staged.points)} points")
+
+
+def _say(out: TextIO | None, line: str) -> None:
     if out is not None:
-        out.write(f"{name}: {crashes} of {len(staged.points)} points\n")
+        out.write(f"{line}\n")
         out.flush()
 
 

@@ -25,6 +25,8 @@ _PLUMBING = frozenset(
     {"sync.context", "sync.engine", "ledger.leases", "quickbooks.transport", "quickbooks.client"}
 )
 _FRAMES_SHOWN = 3
+_OUTWARD = ("after POST", "after commit to algapsa", "after write to algapsa")
+_ONLY_ASKED = ("query",)
 _IN_TRANSACTION = psycopg2.extensions.TRANSACTION_STATUS_INTRANS
 _READS = ("select", "show", "set", "with", "begin", "rollback", "savepoint", "release")
 
@@ -41,6 +43,11 @@ class Point:
     event: str
     where: str
     is_new: bool
+
+    @property
+    def is_outward(self) -> bool:
+        """Whether another side has moved and the ledger does not know of it yet."""
+        return self.event.startswith(_OUTWARD) and not self.event.endswith(_ONLY_ASKED)
 
     def __str__(self) -> str:
         return f"{self.event} in {self.where}"

@@ -138,9 +138,13 @@ def _failing(world: World) -> None:
 
 
 def _leftovers(world: World) -> None:
-    """From before the sync: a payment on one side only."""
+    """From before the sync: a payment on each side that the other one does not have."""
     invoice, shown = world.history()
-    world.quickbooks.record_payment(world.realm, world.customer(), [(shown, Decimal(15))])
+    line = {"Amount": 15, "LinkedTxn": [{"TxnId": shown, "TxnType": "Invoice"}]}
+    then = (world.stores.now() - timedelta(days=39)).isoformat()
+    body = {"CustomerRef": {"value": world.customer()}, "TotalAmt": 15, "Line": [line]}
+    old = {"entity": "Payment", "body": body, "created": then, "updated": then}
+    world.quickbooks.seed(world.realm, [old])
     world.receive(invoice, 4_000)
     world.link(("invoice", invoice, shown))
     world.cycle()
