@@ -83,9 +83,50 @@ def _shift(provider: Provider, *, total: int, paid: int, accepted: int) -> None:
         connection.execute(change, {"by": paid})
     with provider.engine.ledger.begin() as connection:
         change = sa.text(
-            "UPDATE links SET accepted_minor = accepted_minor + :by WHERE kind = 'invoice'"
+            "UPDATE links SET accepted_minor = accepted_minor + :by,"
+            " difference_minor = difference_minor + :by WHERE kind = 'invoice'"
         )
         connection.execute(change, {"by": accepted})
+
+
+def test_a_change_in_quickbooks_that_no_cycle_has_seen_is_found(
+    provider: Provider, company: Company
+) -> None:
+    [payment] = provider.objects(company, "Payment").values()
+    _pay(provider, company, payment["TotalAmt"] - 1)
+    with pytest.raises(BrokenPromiseError, match=f"payment .* on {NUMBER}.*unseen in QuickBooks"):
+        check_nothing_silent(provider, company)
+    _pay(provider, company, payment["TotalAmt"])
+    provider.cycle(company)
+
+
+def test_a_change_that_waits_and_that_nobody_was_told_of_is_found(
+    provider: Provider, company: Company
+) -> None:
+    [invoice] = provider.objects(company, "Invoice").values()
+    [line, *_] = invoice["Line"]
+    priced = ("Qty", "UnitPrice")
+    sold = line["SalesItemLineDetail"].items()
+    detail = {key: value for key, value in sold if key not in priced}
+    raised = {**line, "Amount": line["Amount"] + 1, "SalesItemLineDetail": detail}
+    provider.quickbooks.edit(company.realm, "Invoice", invoice["Id"], Line=[raised])
+    provider.cycle(company)
+    check_nothing_silent(provider, company)
+
+    with provider.engine.ledger.begin() as connection:
+        connection.execute(sa.text("UPDATE exceptions SET state = 'resolved'"))
+    with pytest.raises(BrokenPromiseError, match=f"total of {NUMBER}.*drift 100"):
+        check_nothing_silent(provider, company)
+
+    provider.quickbooks.edit(company.realm, "Invoice", invoice["Id"], Line=[line])
+    provider.cycle(company)
+
+
+def _pay(provider: Provider, company: Company, amount: Decimal) -> None:
+    [payment] = provider.objects(company, "Payment").values()
+    [invoice] = provider.objects(company, "Invoice").values()
+    lines = [(invoice["Id"], amount)]
+    provider.quickbooks.edit_payment(company.realm, payment["Id"], lines)
 
 
 def test_a_payment_applied_twice_is_found(provider: Provider, company: Company) -> None:
