@@ -66,10 +66,10 @@ class CreditRecogniser:
                 tuple((invoice, to_minor(amount)) for invoice, amount in payment.invoice_lines),
             )
         except DomainError:
-            self._unknown_gone += 1
+            self._unknown_gone += not is_ours
             return
         if payment.is_void:
-            self._unknown_gone += 1
+            self._unknown_gone += not is_ours
         elif payment.total == 0 or seen.markers:
             self._seen.append(seen)
         if not (payment.is_void or seen.markers or is_ours):

@@ -254,3 +254,40 @@ def test_credit_taken_back_without_an_answer_is_no_deletion_that_might_be_the_pa
     world.cycle()
 
     in_step(world, paid, 40)
+
+
+def test_a_repeat_that_was_throttled_keeps_the_request_id_of_the_first_send(world) -> None:
+    invoice = world.exported(10_000)
+    world.record_in_algapsa(invoice, 4_000)
+    lose(world, "timeout_before", "create")
+    world.later(LONG_ENOUGH)
+    world.quickbooks.fault("429", realm=world.company.realm, kind="create", times=500)
+    world.cycle()
+    assert list(world.operations().values()) == ["posting"]
+    world.quickbooks.clear_faults()
+    world.later(LONG_ENOUGH)
+
+    world.cycle()
+
+    sent = world.in_ledger("SELECT state FROM postings WHERE entity = 'Payment'")
+    assert sent == [("done",)]
+    in_step(world, invoice, 40)
+
+
+def test_a_payment_of_ours_that_is_voided_there_is_no_void_that_might_be_the_application(
+    world,
+) -> None:
+    paid, credited = world.exported(10_000), world.exported(20_000)
+    note(world)
+    world.record_in_algapsa(paid, 4_000)
+    world.cycle()
+    [pushed] = world.links("payment").values()
+    apply(world, credited)
+    lose(world, "drop_before", "create")
+    world.quickbooks.void(world.company.realm, "Payment", pushed)
+    world.later(LONG_ENOUGH)
+
+    world.cycle()
+
+    assert len(world.links("credit_application")) == 1
+    assert ORPHAN not in world.titles()
