@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import psycopg2
@@ -26,6 +25,8 @@ from qbo_sync_dagster.sandbox.postgres import EmbeddedServer
 Fill = Callable[[str], None]
 Rows = dict[tuple[str, str], str]
 
+# How the sessions call themselves that outlive a test.
+OURS = "lending"
 _ROLE, _PASSWORD = "qbo_sync", "only for tests"
 
 # Whoever changes tables, triggers or rights leaves a mark: such a copy is not lent again.
@@ -37,9 +38,12 @@ CREATE FUNCTION lending.note() RETURNS event_trigger LANGUAGE plpgsql SECURITY D
 CREATE EVENT TRIGGER lending_note ON ddl_command_end EXECUTE FUNCTION lending.note();
 """
 _IS_CHANGED = "SELECT EXISTS (SELECT FROM lending.changed)"
-_END_OTHERS = """
-SELECT coalesce(bool_and(pg_terminate_backend(pid, 10000)), true) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()
+# Ours stay connected: a new session first has to learn all tables. One in mid-transaction is lost.
+_END_OTHERS = f"""
+SELECT coalesce(bool_and(pg_terminate_backend(pid, 10000) AND NOT is_ours), true) FROM (
+    SELECT pid, application_name = '{OURS}' AS is_ours, state FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+) others WHERE NOT is_ours OR state <> 'idle'
 """
 _WRITTEN = """
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -69,7 +73,7 @@ class Databases:
         self._server = server
         self._fills = dict(_FILLS)
         self._templates: dict[str, str] = {}
-        self._copies: list[str] = []
+        self._copies: dict[str, _Copy] = {}
         self._free: dict[str, list[str]] = {}
         self._as_made: dict[str, Rows] = {}
 
@@ -90,16 +94,25 @@ class Databases:
 
     def take_back(self, kind: str, name: str) -> None:
         """Empty a copy for the next test, or give it up if it is no longer like its template."""
-        if _emptied(self._server.dsn(name), self._as_made[kind]):
+        if _emptied(self._copies[name].cursor, self._as_made[kind]):
             self._free[kind].append(name)
         else:
-            self._copies.remove(name)
-            self._server.drop_database(name)
+            self._give_up(name)
+
+    def owner(self, url: str) -> sa.Engine:
+        """An engine of the owner of a lent database. It stays open: the next test uses it, too."""
+        return self._copies[str(sa.make_url(url).database)].owner
 
     def close(self) -> None:
         """Drop everything."""
-        for name in (*self._copies, *self._templates.values()):
+        for name in list(self._copies):
+            self._give_up(name)
+        for name in self._templates.values():
             self._server.drop_database(name)
+
+    def _give_up(self, name: str) -> None:
+        self._copies.pop(name).close()
+        self._server.drop_database(name)
 
     def _template(self, kind: str) -> str:
         if kind not in self._templates:
@@ -109,35 +122,49 @@ class Databases:
 
     def _copied(self, kind: str) -> str:
         name = _new_name(kind)
-        url = self._server.create_database(name, self._template(kind))
-        self._copies.append(name)
-        with _session(url) as cursor:
-            self._as_made.setdefault(kind, _rows(cursor))
-            cursor.execute(_WATCH)
+        copy = _Copy(self._server.create_database(name, self._template(kind)))
+        self._copies[name] = copy
+        self._as_made.setdefault(kind, _rows(copy.cursor))
+        copy.cursor.execute(_WATCH)
+        # Neither foreign keys nor append-only tables stand in the way of emptying it.
+        copy.cursor.execute("SET session_replication_role = replica; SET lock_timeout = '10s'")
         return name
+
+
+class _Copy:
+    """One copy, and the sessions on it that stay from test to test."""
+
+    def __init__(self, url: str) -> None:
+        named = sa.make_url(url).update_query_dict({"application_name": OURS})
+        self.owner = sa.create_engine(named)
+        self._connection = psycopg2.connect(url, application_name=OURS)
+        self._connection.autocommit = True
+        self.cursor = self._connection.cursor()
+
+    def close(self) -> None:
+        """Hang up."""
+        self.owner.dispose()
+        self._connection.close()
 
 
 def _new_name(kind: str) -> str:
     return f"test_{os.getpid()}_{kind}_{uuid.uuid4().hex[:8]}"
 
 
-def _emptied(url: str, as_made: Rows) -> bool:
+def _emptied(cursor: Any, as_made: Rows) -> bool:
     """Leave only the rows that the template came with; whether that made it like new."""
-    with _session(url) as cursor:
-        if not _scalar(cursor, _END_OTHERS) or _scalar(cursor, _IS_CHANGED):
-            return False
-        written = [table for table in _written(cursor) if table not in as_made]
-        if written:
-            # Neither foreign keys nor append-only tables stand in the way then.
-            cursor.execute("SET session_replication_role = replica")
-            deletes = [sql.SQL("DELETE FROM {}").format(sql.Identifier(*each)) for each in written]
-            cursor.execute(sql.SQL(";").join(deletes))
-            # Rows of the next test would fill the gaps, and so stand in another order.
-            names = sql.SQL(",").join(sql.Identifier(*each) for each in written)
-            cursor.execute(sql.SQL("VACUUM (SKIP_DATABASE_STATS) {}").format(names))
-            cursor.executemany(_FORGET_SIZE, written)
-        cursor.execute(_RESTART_SEQUENCES)
-        return _rows(cursor) == as_made
+    if not _scalar(cursor, _END_OTHERS) or _scalar(cursor, _IS_CHANGED):
+        return False
+    written = [table for table in _written(cursor) if table not in as_made]
+    if written:
+        deletes = [sql.SQL("DELETE FROM {}").format(sql.Identifier(*each)) for each in written]
+        cursor.execute(sql.SQL(";").join(deletes))
+        # Rows of the next test would fill the gaps, and so stand in another order.
+        names = sql.SQL(",").join(sql.Identifier(*each) for each in written)
+        cursor.execute(sql.SQL("VACUUM (SKIP_DATABASE_STATS) {}").format(names))
+        cursor.executemany(_FORGET_SIZE, written)
+    cursor.execute(_RESTART_SEQUENCES)
+    return _rows(cursor) == as_made
 
 
 def _rows(cursor: Any) -> Rows:
@@ -156,17 +183,6 @@ def _written(cursor: Any) -> list[tuple[str, str]]:
 def _scalar(cursor: Any, statement: str | sql.Composed) -> Any:
     cursor.execute(statement)
     return cursor.fetchone()[0]
-
-
-@contextmanager
-def _session(url: str) -> Iterator[Any]:
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            yield cursor
-    finally:
-        connection.close()
 
 
 def _migrated(url: str) -> None:

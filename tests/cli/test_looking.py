@@ -15,6 +15,7 @@ from qbo_sync_dagster.domain.catalogue import CATALOGUE, ExceptionKind
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord, RecordReference
 from qbo_sync_dagster.ledger import connections, exceptions, leases
 from qbo_sync_dagster.ledger.engine import create_ledger_engine
+from tests.databases import OURS
 from tests.waiting import eventually
 
 from .conftest import REALM, Shell
@@ -227,6 +228,7 @@ def _others(connection: sa.Connection) -> int:
     query = sa.text(
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        " AND application_name <> :ours"
     )
-    found: int = connection.execute(query).scalar_one()
+    found: int = connection.execute(query, {"ours": OURS}).scalar_one()
     return found

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from qbo_sync_dagster.sandbox.algapsa import schema
-from qbo_sync_dagster.sandbox.algapsa.role import create_role
 from qbo_sync_dagster.sandbox.algapsa.schema import Edition
+from tests.databases import as_engine_role
 
 EDITIONS: tuple[Edition, ...] = ("community", "enterprise")
 COLUMNS = """
@@ -37,9 +37,7 @@ def edition(request: pytest.FixtureRequest) -> Edition:
 
 @pytest.fixture
 def dsn(edition: Edition, fresh_database: Callable[..., str]) -> str:
-    dsn = fresh_database()
-    schema.create_schema(dsn, edition)
-    return dsn
+    return fresh_database(edition)
 
 
 def run(dsn: str, *statements: str) -> list[tuple[object, ...]]:
@@ -135,7 +133,7 @@ def test_an_invoice_number_is_used_once_per_tenant(dsn: str) -> None:
 
 @pytest.fixture
 def role_dsn(dsn: str) -> str:
-    return create_role(dsn, "qbo_sync", "only for tests")
+    return as_engine_role(dsn)
 
 
 @pytest.mark.parametrize(

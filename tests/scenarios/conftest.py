@@ -39,7 +39,7 @@ from qbo_sync_dagster.sync.outcome import (
     StageOutcome,
     StageResult,
 )
-from tests.databases import as_engine_role
+from tests.databases import Databases, as_engine_role
 
 T = TypeVar("T")
 SECRET_KEY = Fernet.generate_key().decode()
@@ -425,13 +425,14 @@ NAMES = ("Quarry Lane Dental", "Birch & Vale Law", "O'Dowd Freight")
 
 @pytest.fixture
 def bare_world(
+    databases: Databases,
     fresh_database: Callable[..., str],
     sandbox: SandboxControl,
     edition: str,
 ) -> Iterator[World]:
     """A world whose company is not connected yet."""
     algapsa_url = fresh_database(edition)
-    owner = sa.create_engine(algapsa_url)
+    owner = databases.owner(algapsa_url)
     with owner.begin() as connection:
         tenant = tenants.create_tenant(connection, "Cedar Ridge IT")
         region = tenants.TaxRegion("US-WA", "Washington", Decimal("8.25"))
@@ -468,7 +469,6 @@ def bare_world(
     yield world
     with suppress(sa.exc.SQLAlchemyError):
         world.engine.close()
-    owner.dispose()
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from qbo_sync_dagster.resources import SyncEngineResource
 from sensors.company_watch_sensor import company_watch_sensor
 
 if TYPE_CHECKING:
-    from tests.sensors.conftest import AddRun, Ledger
+    from tests.dagster_ledger import Ledger
+    from tests.sensors.conftest import AddRun
 
 Tick = Callable[..., dg.SensorResult]
 

@@ -12,7 +12,8 @@ from qbo_sync_dagster.resources import SyncEngineResource
 from sensors.sync_cycle_schedule import cycles_to_start
 
 if TYPE_CHECKING:
-    from tests.sensors.conftest import AddRun, Ledger
+    from tests.dagster_ledger import Ledger
+    from tests.sensors.conftest import AddRun
 
 
 def _tick(instance: dg.DagsterInstance) -> list[dg.RunRequest] | dg.SkipReason:
