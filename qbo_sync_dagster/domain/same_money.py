@@ -34,15 +34,7 @@ class LocalMoney:
 
 def live_money(local: Iterable[LocalMoney]) -> tuple[LocalMoney, ...]:
     """What still counts: a positive amount with an equal negative one beside it has gone."""
-    rows = sorted(local, key=lambda each: each.record_id)
-    taken_back = Counter(-each.minor for each in rows if each.minor < 0)
-    live: list[LocalMoney] = []
-    for each in rows:
-        if each.minor > 0 and taken_back[each.minor]:
-            taken_back[each.minor] -= 1
-        elif each.minor > 0:
-            live.append(each)
-    return tuple(live)
+    return _split(local)[0]
 
 
 def twin(
@@ -51,6 +43,24 @@ def twin(
     """AlgaPSA's record that may be the same money as an inbound allocation of one of `amounts`.
 
     `with_counterpart` names the records that a live payment of QuickBooks already answers to.
+    What is left of a record may be it, too: AlgaPSA does not say which one a part was taken of.
     """
-    free = (each for each in live_money(local) if each.record_id not in with_counterpart)
-    return next((each for each in free if each.minor in amounts), None)
+    live, taken = _split(local)
+    parts = {0, *taken, sum(taken)}
+    free = (each for each in live if each.record_id not in with_counterpart)
+    return next(
+        (each for each in free if any(0 < each.minor - part in amounts for part in parts)), None
+    )
+
+
+def _split(local: Iterable[LocalMoney]) -> tuple[tuple[LocalMoney, ...], tuple[int, ...]]:
+    """What still counts, and the amounts by which something of it was taken back."""
+    rows = sorted(local, key=lambda each: each.record_id)
+    taken_back = Counter(-each.minor for each in rows if each.minor < 0)
+    live: list[LocalMoney] = []
+    for each in rows:
+        if each.minor > 0 and taken_back[each.minor]:
+            taken_back[each.minor] -= 1
+        elif each.minor > 0:
+            live.append(each)
+    return tuple(live), tuple(taken_back.elements())

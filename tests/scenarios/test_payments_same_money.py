@@ -179,3 +179,18 @@ def test_credit_waits_beside_a_raise_of_its_amount_that_waits_for_something_else
     ]
     assert world.titles() == [SAME]
     assert world.rows(invoice) == [4_000]
+
+
+def test_what_is_left_of_a_payment_that_was_partly_taken_back_may_be_the_same_money(world) -> None:
+    invoice = world.exported(10_000)
+    own = world.record_in_algapsa(invoice, 4_000)
+    world.do(payments.reverse_payment, own, 1_000)
+    payment = world.pay((invoice, "30.00"))
+
+    world.cycle()
+    world.cycle()
+
+    assert world.titles() == [SAME]
+    assert world.rows(invoice) == [4_000, -1_000]
+    found = world.quickbooks.list(world.company.realm, "Payment")
+    assert [each["Id"] for each in found] == [payment]
