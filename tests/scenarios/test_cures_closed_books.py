@@ -131,3 +131,52 @@ def test_what_is_to_be_created_is_not_accepted_but_re_dated(world: World) -> Non
         decide(world, CLOSED, Action.ACCEPT)
 
     assert list(world.operations().values()) == ["held"]
+
+
+def test_what_was_recorded_otherwise_is_not_accepted_a_second_time(world: World) -> None:
+    own = world.record_in_algapsa(world.exported(10_000), 4_000)
+    world.cycle()
+    payment = world.links("payment")[own]
+    world.quickbooks.deposit(world.company.realm, payment)
+    reverse_part(world, own, 1_000)
+    world.cycle()
+    decide(
+        world, "Payment reversal to record in QuickBooks", Action.RECORD_REFUND, "JournalEntry 12"
+    )
+    world.quickbooks.undeposit(world.company.realm, payment)
+    close_books(world)
+    reverse_part(world, own, 500)
+    world.cycle()
+
+    accept_and_look_twice(world)
+
+    assert accepted(world) == [500]
+
+
+def test_a_reversal_that_is_being_sent_is_not_given_up(world: World) -> None:
+    own = world.record_in_algapsa(world.exported(10_000), 4_000)
+    world.cycle()
+    close_books(world)
+    world.do(payments.reverse_payment, own)
+    world.cycle()
+    world.in_ledger("UPDATE operations SET state = 'posting' WHERE state = 'held'")
+
+    with pytest.raises(ActionRefusedError, match="Only what is to be voided or taken back"):
+        decide(world, CLOSED, Action.ACCEPT)
+
+    assert list(world.operations().values()) == ["posting"]
+
+
+def test_an_update_that_waits_for_closed_books_is_not_given_up_as_a_void(world: World) -> None:
+    invoice = world.exported(10_000)
+    found = world.quickbooks_id(invoice)
+    world.quickbooks.edit(world.company.realm, "Invoice", found, DocNumber="X-1")
+    world.cycle()
+    decide(world, "Exported invoice was changed in QuickBooks", Action.RE_EXPORT)
+    close_books(world)
+    world.cycle()
+
+    with pytest.raises(ActionRefusedError, match="where an update waits"):
+        decide(world, CLOSED, Action.ACCEPT)
+
+    assert list(world.operations().values()) == ["held"]

@@ -191,3 +191,20 @@ def test_a_void_from_before_the_link_is_not_accepted_once_the_invoice_stands_aga
         decide(world, VOIDED, Action.ACCEPT)
 
     assert link_of(world, invoice)[0] == "live"
+
+
+def test_a_void_that_algapsa_took_back_is_told_no_more_and_never_sent(world: World) -> None:
+    invoice = world.exported(10_000)
+    world.do(invoices.bulk_cancel, [invoice.invoice_id])
+    payment = world.pay((invoice, "40.00"))
+    world.cycle()
+    assert FAILING in world.titles()
+    set_status(world, invoice, "sent")
+
+    world.cycle()
+
+    assert (world.titles(), world.operations()) == ([], {})
+    world.quickbooks.delete(world.company.realm, "Payment", payment)
+    world.cycle()
+    [found] = world.in_quickbooks(invoice)
+    assert Decimal(str(found["TotalAmt"])) == 100
