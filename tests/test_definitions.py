@@ -71,7 +71,7 @@ def test_the_assets_stand_in_their_groups(specs: dict[str, dg.AssetSpec]) -> Non
         "from_quickbooks": ["applied_changes", "drift_report", "inbound_changes"],
         "to_quickbooks": ["invoice_sync_status", "outbound_operations", "posted_operations"],
         "onboarding": ["booked_invoices", "client_matches", "product_mappings"],
-        "health": ["companies", "sync_exceptions", "sync_health"],
+        "health": ["companies", "nightly_sweep", "sync_exceptions", "sync_health"],
     }
 
 
@@ -106,6 +106,8 @@ def test_the_checks_stand_on_their_assets(repository: dg.RepositoryDefinition) -
         "companies:open_exceptions",
         "companies:queue_errored",
         "companies:queue_pending",
+        "nightly_sweep:audit_log_unbroken",
+        "nightly_sweep:payments_as_applied",
         "outbound_operations:links_one_to_one",
         "posted_operations:queue_errored",
         "posted_operations:queue_pending",
@@ -134,6 +136,7 @@ def test_jobs_and_their_descriptions(repository: dg.RepositoryDefinition) -> Non
         "preview_cycle",
         "prune_history",
         "resolve_exception",
+        "sweep",
         "sync_cycle",
         "sync_invoice",
         "sync_now",
@@ -170,6 +173,7 @@ def test_schedules_and_sensors_run_from_the_start(repository: dg.RepositoryDefin
 
     assert schedules == {
         "sync_cycle_schedule": ("*/15 * * * *", "UTC", "sync_cycle", "RUNNING"),
+        "nightly_sweep_schedule": ("10 3 * * *", "UTC", "sweep", "RUNNING"),
         "prune_history_schedule": ("40 3 * * *", "UTC", "prune_history", "RUNNING"),
     }
     assert sensors == {

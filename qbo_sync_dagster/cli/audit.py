@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qbo_sync_dagster.actions.auditing import Audited, verify_logs
+from qbo_sync_dagster.sync.auditing import Audited, verify_logs
 from qbo_sync_dagster.cli.errors import CommandError
 from qbo_sync_dagster.cli.failures import command_group
 from qbo_sync_dagster.cli.opening import opened_ledger

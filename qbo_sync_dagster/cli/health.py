@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 
 from qbo_sync_dagster.cli.opening import opened_engine
 from qbo_sync_dagster.cli.output import (
@@ -17,6 +18,7 @@ from qbo_sync_dagster.cli.output import (
 from qbo_sync_dagster.cli.parameters import AnyCompany
 from qbo_sync_dagster.ledger import connections
 from qbo_sync_dagster.panels import words
+from qbo_sync_dagster.panels.checks import freshness
 from qbo_sync_dagster.sync.health import all_health, realm_health
 from qbo_sync_dagster.sync.outcome import SyncHealth
 
@@ -30,15 +32,26 @@ def health(company: AnyCompany = None, as_json: JsonFlag = False) -> None:
             with engine.ledger.connect() as connection:
                 realm = connections.get(connection, company).realm
             panels = [realm_health(engine, realm)]
+        now = engine.now()
+    late = {panel.realm: told for panel in panels if (told := _late(panel, now))}
     if as_json:
-        answer_json({"companies": [asdict(panel) for panel in panels]})
+        answer_json({"companies": [{**asdict(it), "is_late": it.realm in late} for it in panels]})
     elif company is not None:
-        _show_one(panels[0])
+        _show_one(panels[0], late.get(panels[0].realm))
     else:
         _show_all(panels)
+        for panel in panels:
+            if panel.realm in late:
+                answer(f"{panel.company_name}: {late[panel.realm]}")
 
 
-def _show_one(panel: SyncHealth) -> None:
+def _late(panel: SyncHealth, now: datetime) -> str | None:
+    """What is said of a company that no cycle has served for too long, as when the daemon died."""
+    verdict = freshness(panel, now)
+    return None if verdict.passed else verdict.sentence
+
+
+def _show_one(panel: SyncHealth, late: str | None) -> None:
     rows = {
         "Last Sync Cycle": _last_cycle(panel, ", "),
         "Pending ops": panel.pending,
@@ -52,6 +65,7 @@ def _show_one(panel: SyncHealth) -> None:
         "Next cycle": panel.next_cycle_at,
         "Last success": panel.last_success_at,
         "Warning": " ".join(panel.warnings) or None,
+        "Late": late,
     }
     answer_block(f"Sync Health of {panel.company_name}", rows)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from qbo_sync_dagster.panels import words
+from qbo_sync_dagster.panels.checks import freshness
 from qbo_sync_dagster.panels.values import Panel, Table
 from qbo_sync_dagster.sync.outcome import SyncHealth
 
@@ -18,7 +19,7 @@ def companies_panel(companies: Sequence[SyncHealth], now: datetime) -> Panel:
     """Every company with its Sync Health rows in one table."""
     return {
         "company": "all companies",
-        "summary": _summary(companies),
+        "summary": _summary(companies, now),
         "companies": Table(COLUMNS, tuple(_line(health) for health in companies)),
         "connected": sum(health.state == "connected" for health in companies),
         "pending_ops": sum(health.pending for health in companies),
@@ -31,22 +32,24 @@ def companies_panel(companies: Sequence[SyncHealth], now: datetime) -> Panel:
     }
 
 
-def _summary(companies: Sequence[SyncHealth]) -> str:
+def _summary(companies: Sequence[SyncHealth], now: datetime) -> str:
     if not companies:
         return "No company is connected yet. `qbo-sync connect` connects one."
-    well = sum(_is_well(health) for health in companies)
+    well = sum(_is_well(health, now) for health in companies)
     if well == len(companies):
         return f"All well in {words.counted(well, 'company', 'companies')}."
-    names = [health.company_name for health in companies if not _is_well(health)]
+    names = [health.company_name for health in companies if not _is_well(health, now)]
     more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
     return f"To look at: {', '.join(names[:5])}{more}."
 
 
-def _is_well(health: SyncHealth) -> bool:
+def _is_well(health: SyncHealth, now: datetime) -> bool:
     quiet = not (health.errored or health.drift or health.open_exceptions)
     if health.state == "disconnected":
         return quiet
-    return quiet and health.outcome in ("succeeded", "running") and health.state == "connected"
+    ran = health.outcome in ("succeeded", "running") and health.state == "connected"
+    # Nobody else says so when the daemon is dead: no run fails, there is none.
+    return quiet and ran and freshness(health, now).passed
 
 
 def _line(health: SyncHealth) -> tuple[str | int, ...]:

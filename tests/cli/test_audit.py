@@ -153,3 +153,20 @@ def test_re_encrypting_without_the_old_key_changes_nothing(logged: Shell) -> Non
 
     assert "former key" in refused
     logged.ok("re-encrypt")
+
+
+def test_health_says_that_no_cycle_has_come_for_an_hour_as_when_the_daemon_is_dead(
+    logged: Shell, ledger: sa.Engine
+) -> None:
+    assert "daemon" not in logged.ok("health")
+    late = f"UPDATE connections SET cursor = now() - interval '1 hour' WHERE realm = '{REALM}'"
+    _execute(ledger, late)
+
+    told = logged.ok("health")
+
+    assert "Slate Bay 1: No cycle has succeeded for 60 minutes." in told
+    assert "whether the schedule and the daemon are running" in told
+    assert "Slate Bay 9: " not in told
+    assert "No cycle has succeeded" in logged.ok("health", REALM)
+    by_realm = {each["realm"]: each["is_late"] for each in logged.json("health")["companies"]}
+    assert by_realm == {REALM: True, "9341453000000009": False}

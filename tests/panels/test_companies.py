@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from qbo_sync_dagster.panels.checks import last_cycle
 from qbo_sync_dagster.panels.companies import companies_panel
@@ -32,6 +32,14 @@ def test_companies_that_are_well_are_told_in_one_sentence(
     health_of: HealthOf, now: datetime
 ) -> None:
     assert companies_panel([health_of()], now)["summary"] == "All well in 1 company."
+
+
+def test_a_company_that_no_cycle_has_served_for_an_hour_is_not_well(
+    health_of: HealthOf, now: datetime
+) -> None:
+    panel = companies_panel([health_of(last_success_at=now - timedelta(hours=1))], now)
+
+    assert panel["summary"] == "To look at: Slate Bay IT."
 
 
 def test_a_company_that_needs_reconnecting_is_not_well(health_of: HealthOf, now: datetime) -> None:
