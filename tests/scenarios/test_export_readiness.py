@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import sqlalchemy as sa
+
 from qbo_sync_dagster.sandbox.algapsa import edits, tenants
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge, FixedPart, fixed_plan, manual_charge
 
@@ -156,3 +158,23 @@ def test_a_dismissed_invoice_is_neither_raised_again_nor_sent_until_it_changes(w
 
     [found] = world.in_quickbooks(invoice)
     assert found["TotalAmt"] == Decimal("101.00")
+
+
+def test_a_tax_that_came_from_outside_is_told_and_changes_no_other_invoices_tax(world) -> None:
+    taxed = {"service_id": world.service, "tax_region": "US-WA", "tax_rate": Decimal("8.25")}
+    outside, own = (
+        world.invoice(charges=(Charge("Managed endpoint", 10_000, **taxed),)) for _ in range(2)
+    )
+    statement = (
+        "UPDATE invoices SET tax_source = 'external', tax = 700, total_amount = 10700 "
+        "WHERE invoice_id = :id"
+    )
+    with world.owner.begin() as connection:
+        connection.execute(sa.text(statement), {"id": outside.invoice_id})
+
+    assert world.cycle().outcome == "succeeded"
+
+    assert world.titles() == [NOT_READY]
+    assert world.in_quickbooks(outside) == []
+    [sent] = world.in_quickbooks(own)
+    assert Decimal(str(sent["TxnTaxDetail"]["TotalTax"])) == Decimal("8.25")
