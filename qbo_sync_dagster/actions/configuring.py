@@ -32,7 +32,7 @@ from qbo_sync_dagster.ledger.connections import Connection
 # A larger tolerance would hide what is no rounding any more.
 _MOST_ACCEPTED_CENTS = 100
 _LONGEST_ASSIGNEE = 100
-_NOTHING = frozenset({"", "none"})
+_NOTHING = "none"
 _Lists = CompanyLists | None
 
 Value = str | int | bool | date | None
@@ -229,12 +229,16 @@ def _settings(wanted: Mapping[str, str]) -> list[tuple[Setting, str]]:
 
 
 def _is_nothing(text: str) -> bool:
-    return text.strip().lower() in _NOTHING
+    return text.strip().lower() == _NOTHING
 
 
 def _read(setting: Setting, text: str, lists: _Lists) -> Value:
     if setting.subject is None:
         return setting.read(text)
+    if not text.strip():
+        raise ActionRefusedError(
+            f"{setting.name} is empty. Give a name or an id; `none` removes what is set."
+        )
     if _is_nothing(text):
         return None
     if lists is None:

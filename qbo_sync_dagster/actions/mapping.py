@@ -19,6 +19,7 @@ from qbo_sync_dagster.actions.errors import ActionRefusedError, LinkFileError
 from qbo_sync_dagster.actions.link_file import write_link_file
 from qbo_sync_dagster.actions.linking import ImportedLinks, import_links
 from qbo_sync_dagster.algapsa.gateway import AlgaPsa
+from qbo_sync_dagster.domain.names import suggestions
 from qbo_sync_dagster.domain.suggestions import MappedRecord, MappingKind, map_records
 from qbo_sync_dagster.ledger import connections, links
 from qbo_sync_dagster.ledger.connections import Connection
@@ -153,7 +154,11 @@ def _record(records: Mapping[str, str], wanted: WantedMapping) -> str:
         raise ActionRefusedError(
             f"AlgaPSA has {len(found)} of the name {sought!r}; name the {what} by its id."
         )
-    raise ActionRefusedError(f"AlgaPSA has no active {what} {sought!r}.")
+    if not sought:
+        raise ActionRefusedError(f"which {what} of AlgaPSA is meant? Give its id or its name.")
+    like = ", ".join(each.name for each in suggestions(sought, records))
+    hint = f" Did you mean {like}?" if like else ""
+    raise ActionRefusedError(f"AlgaPSA has no active {what} {sought!r}.{hint}")
 
 
 def _default(company: Connection, kind: MappingKind) -> str | None:

@@ -10,15 +10,13 @@ from qbo_sync_dagster.cli.ending import EXIT_CODE, EndAskedError, orderly_end
 from qbo_sync_dagster.cli.opening import opened_engine
 from qbo_sync_dagster.cli.output import (
     JsonFlag,
-    add_row,
     answer,
     answer_json,
-    answer_table,
     complain,
-    new_table,
     working,
 )
 from qbo_sync_dagster.cli.parameters import Company
+from qbo_sync_dagster.domain.foreign_text import shorten
 from qbo_sync_dagster.domain.invoice_sync import SyncState
 from qbo_sync_dagster.domain.money import format_minor
 from qbo_sync_dagster.panels.deep_links import quickbooks_app, view_in_quickbooks
@@ -91,15 +89,23 @@ def _record(row: InvoiceStatus, app: str | None) -> dict[str, object]:
 
 
 def _show(found: list[InvoiceStatus]) -> None:
-    table = new_table("invoice", "date", "total", "state", "QuickBooks", "client")
-    for column in table.columns[:-1]:
-        # A number or an amount that is broken over lines can't be read, nor found.
-        column.no_wrap = True
-    for row in found:
-        total = f"{format_minor(row.total_minor)} {row.currency}"
-        number = row.quickbooks_number or row.quickbooks_id
-        # The note goes below the client: a seventh column would break every word of both.
-        add_row(table, row.number, row.date, total, row.state, number or None, row.client)
+    """A line each, with its note below: a table of so many columns breaks every number and word."""
+    lines = [
+        (row.number, str(row.date), _total(row), _state(row), shorten(row.client, 60))
+        for row in found
+    ]
+    number, day, total, state, _ = (max(map(len, column)) for column in zip(*lines, strict=True))
+    for row, (its, on, amount, stands, client) in zip(found, lines, strict=True):
+        answer(f"{its:<{number}}  {on:<{day}}  {amount:>{total}}  {stands:<{state}}  {client}")
         if row.note:
-            add_row(table, "", "", "", "", "", row.note)
-    answer_table(table)
+            answer(f"{'':<{number}}  {row.note}")
+
+
+def _total(row: InvoiceStatus) -> str:
+    return f"{format_minor(row.total_minor)} {row.currency}"
+
+
+def _state(row: InvoiceStatus) -> str:
+    """The state, with QuickBooks' number where that is another one."""
+    there = row.quickbooks_number or (row.quickbooks_id and f"id {row.quickbooks_id}")
+    return f"{row.state} as {there}" if there and there != row.number else str(row.state)

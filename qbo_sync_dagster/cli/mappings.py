@@ -10,6 +10,7 @@ import typer
 from qbo_sync_dagster.actions import mapping
 from qbo_sync_dagster.actions.linking import ImportedLinks
 from qbo_sync_dagster.actions.mapping_file import read_mappings, write_mappings
+from qbo_sync_dagster.cli.errors import CommandError
 from qbo_sync_dagster.cli.failures import command_group
 from qbo_sync_dagster.cli.links import read_file
 from qbo_sync_dagster.cli.opening import opened_engine
@@ -108,6 +109,11 @@ def import_(
     All or none. Lines that name nothing stay as they are. Importing it again is safe.
     """
     wanted = read_mappings(read_file(file))
+    if not wanted:
+        raise CommandError(
+            "No line of the file names an object in quickbooks_id or quickbooks_name, so there is "
+            "nothing to map. `qbo-sync mappings export` writes a file to fill in."
+        )
     with opened_engine() as engine, working(_ASKING):
         made = mapping.set_mappings(engine, company, wanted)
     if as_json:

@@ -95,6 +95,7 @@ def test_setting_it_again_says_that_nothing_changed(shell: Shell) -> None:
         (["auto-sync"], "'auto-sync' is not KEY=VALUE. For example: auto-sync=off."),
         (["class=1", "class=2"], "class is given twice."),
         (["colour=blue"], "There is no setting colour."),
+        (["default-item="], "default-item is empty. Give a name or an id; `none` removes"),
     ],
 )
 def test_what_cannot_be_meant_is_a_sentence(

@@ -170,3 +170,12 @@ def test_abroad_regions_are_mapped_to_the_companys_own_codes(
     desk.shell.ok("mappings", "set", desk.realm, "tax_region", "US-WA", "gst")
 
     assert desk.rows()["Washington"]["quickbooks_id"] == str(code["Id"])
+
+
+def test_a_typing_error_is_answered_with_what_was_meant(desk: Desk) -> None:
+    assert "Did you mean Endpoint?" in desk.refused("service,Endpont,,Endpoint")
+    assert "which tax region of AlgaPSA is meant?" in desk.refused("tax_region,,TAX,")
+
+
+def test_a_file_that_names_no_object_is_no_success(desk: Desk) -> None:
+    assert "nothing to map" in desk.refused("service,Endpoint,,")
