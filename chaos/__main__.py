@@ -9,6 +9,7 @@ import argparse
 import math
 import multiprocessing
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -17,12 +18,14 @@ from pathlib import Path
 
 from chaos.crash import crash, stage
 from chaos.figures import Figures, Order, Part
+from chaos.lost_answers import lost_answers
 from chaos.matrix import SCENES, record, run_matrix
 from chaos.stores import open_stores
 from qbo_sync_dagster.sandbox import postgres
 from qbo_sync_dagster.sandbox.quickbooks.process import SandboxProcess
 
 PROCESSES = 2
+_LOOK_SECONDS = 0.2
 
 
 def _matrix(order: Order) -> Figures:
@@ -30,12 +33,14 @@ def _matrix(order: Order) -> Figures:
 
 
 # Each with its part of the time. A part keeps to its order's deadline and gives its figures back.
-PARTS: tuple[tuple[Part, float], ...] = ((_matrix, 1.0),)
+PARTS: tuple[tuple[Part, float], ...] = ((_matrix, 1.0), (lost_answers, 0.3))
 
 
 def main() -> None:
     """Do what the command line asks for; exit 1 if a promise broke."""
     given = _options().parse_args()
+    # Ended from outside, it still stops its server and its processes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     print(f"Seed {given.seed} ...", file=sys.stderr)
     with (
         tempfile.TemporaryDirectory(prefix="qbo-sync-chaos-") as folder,
@@ -74,20 +79,25 @@ def _all(server: postgres.EmbeddedServer, given: argparse.Namespace) -> Figures:
     # Forked before this process has any connection.
     forked = multiprocessing.get_context("fork")
     results = forked.SimpleQueue()
-    children = [forked.Process(target=_share, args=(order, results)) for order in orders]
+    children = [
+        forked.Process(target=_share, args=(order, results), daemon=True) for order in orders
+    ]
     for child in children:
         child.start()
     total = Figures()
-    for child in children:
-        child.join()
-        if child.exitcode:
-            total.broken.append(f"A process of the run ended with {child.exitcode}.")
-    while not results.empty():
-        total.add(results.get())
+    while any(child.is_alive() for child in children) or not results.empty():
+        # Taken as it comes: a process whose report nobody reads does not end.
+        while not results.empty():
+            total.add(results.get())
+        time.sleep(_LOOK_SECONDS)
+    total.broken += [
+        f"A process of the run ended with {child.exitcode}." for child in children if child.exitcode
+    ]
     return total
 
 
 def _share(order: Order, results: SimpleQueue[Figures]) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     weights = sum(weight for _, weight in PARTS)
     for part, weight in PARTS:
         until = time.monotonic() + max(0.0, order.seconds_left()) * weight / weights
