@@ -49,6 +49,8 @@ _LEDGER = {
     """,
     "decision": "SELECT kind, record, amount_minor FROM decisions",
     "company": "SELECT state, is_default FROM connections",
+    # One made out of doubt is told as adopted, so only the records are compared.
+    "audited": "SELECT DISTINCT side, record FROM audit_log WHERE side <> 'ledger'",
     "unfulfilled request": "SELECT requested_by FROM sync_requests WHERE fulfilled_by IS NULL",
 }
 _LINKS = """

@@ -23,9 +23,8 @@ from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.sandbox.quickbooks.control import SandboxControl
 
 LEASE_RUN_OUT = timedelta(minutes=6)
-_QUARTERS = 3
+_QUARTERS = 4
 _QUARTER = timedelta(minutes=15)
-_FOLLOWING_CYCLES = 2
 _LINES_SHOWN = 8
 _SHOWN = 300
 
@@ -79,7 +78,7 @@ def stage(scene: Scene, stores: Stores, quickbooks: SandboxControl) -> Staged:
     act = scene.prepare(world) or a_cycle(world)
     kept = stores.keep("brink")
     points = _points(world, act)
-    before = _after_cycles(world, LEASE_RUN_OUT, _FOLLOWING_CYCLES)
+    before = _after_cycles(world, LEASE_RUN_OUT, 2)
     wanted = _after_cycles(world, _QUARTER, 1)
     if wanted.half_done() or wanted.stands != before.stands:
         moved = [*wanted.half_done(), *(wanted.stands - before.stands)]
@@ -87,8 +86,11 @@ def stage(scene: Scene, stores: Stores, quickbooks: SandboxControl) -> Staged:
     return Staged(scene, world, act, kept, points, wanted)
 
 
-def crash(staged: Staged, number: int, then: int = 0) -> Verdict:
-    """Kill the act at that point, the next cycle at its point `then` (0: not), and judge."""
+def crash(staged: Staged, number: int, then: int = 0, *, look_twice: bool = True) -> Verdict:
+    """Kill the act at that point, the next cycle at its point `then` (0: not), and judge.
+
+    Cycles follow until the world is what it should be, and one more if asked to `look_twice`.
+    """
     world = staged.world
     world.stores.restore(staged.kept)
     deaths = [_killed_at(world, staged.act, number)]
@@ -98,9 +100,10 @@ def crash(staged: Staged, number: int, then: int = 0) -> Verdict:
     again = staged.act if staged.scene.tried_again else None
     _follow(world, LEASE_RUN_OUT, again)
     found = read_books(world.stores, world.realm)
-    for _ in range(_QUARTERS):
+    for quarter in range(_QUARTERS):
         # What was created once more stays so, however long one waits.
-        if found.stands == staged.wanted.stands or found.created - staged.wanted.created:
+        is_settled = found.stands == staged.wanted.stands
+        if found.created - staged.wanted.created or (is_settled and (quarter or not look_twice)):
             break
         _follow(world, _QUARTER)
         found = read_books(world.stores, world.realm)
@@ -163,7 +166,7 @@ def _watched(world: World, act: Act, at: Callable[[Point], None]) -> None:
 
 
 def _follow(world: World, after: timedelta, again: Act | None = None) -> None:
-    """The next cycles, in a new process, once the lease has run out."""
+    """The next cycle, in a new process, once the lease has run out."""
     world.later(after)
     cycle = a_cycle(world)
 
@@ -172,7 +175,6 @@ def _follow(world: World, after: timedelta, again: Act | None = None) -> None:
             if again is not None:
                 with suppress(ActionRefusedError):
                     again(engine)
-            for _ in range(_FOLLOWING_CYCLES):
-                cycle(engine)
+            cycle(engine)
 
     in_a_child(run)

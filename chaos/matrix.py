@@ -24,6 +24,8 @@ from qbo_sync_dagster.sandbox.quickbooks.process import SandboxProcess
 SCENES: tuple[Scene, ...] = (*OUT, *IN, *STAFF)
 # One in so many crashes is followed by another one, in the cycle that puts the first one right.
 _CRASHED_TWICE = 4
+# After one in so many another cycle has to find nothing to do.
+_LOOKED_AT_TWICE = 3
 
 
 def run_matrix(
@@ -99,7 +101,8 @@ def _try_points(
         if until.has_passed():
             break
         then = second_death(seed, name, point, len(staged.points))
-        verdict = crash(staged, point.number, then)
+        look_twice = crashes % _LOOKED_AT_TWICE == 0
+        verdict = crash(staged, point.number, then, look_twice=look_twice)
         crashes += 1
         figures.crashes += len(verdict.died_at)
         if not verdict.is_well:
