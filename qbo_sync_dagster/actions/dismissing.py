@@ -8,7 +8,20 @@ from qbo_sync_dagster.actions.cases import Case, Choice, decide, settle
 from qbo_sync_dagster.actions.payment_drift import withdraw_re_export
 from qbo_sync_dagster.domain.catalogue import Action, ExceptionKind
 from qbo_sync_dagster.domain.concerned_operations import concerned_operations
+from qbo_sync_dagster.domain.operation_kinds import UPDATE_DOCUMENT, VOID_DOCUMENT
 from qbo_sync_dagster.ledger import operations
+
+# What staff chose there before is withdrawn with it; held or refused it has its own exception.
+_OF_VERSIONS = frozenset(
+    {
+        ExceptionKind.DRIFT_CHANGED,
+        ExceptionKind.DRIFT_GONE,
+        ExceptionKind.CHANGED_IN_ALGAPSA,
+        ExceptionKind.REOPENED_IN_ALGAPSA,
+        ExceptionKind.DELETED_IN_ALGAPSA,
+        ExceptionKind.VOIDED_IN_ALGAPSA,
+    }
+)
 
 
 def dismiss(ledger: sa.Engine, choice: Choice) -> str:
@@ -36,10 +49,14 @@ def _withdraw(connection: sa.Connection, case: Case) -> bool:
         # Its record is the QuickBooks payment; what waits is filed under AlgaPSA's.
         return withdraw_re_export(connection, case)
     records = concerned_operations(case.exception.kind, case.exception.record)
+    states = ("queued", "held", "errored")
+    if case.kind in _OF_VERSIONS:
+        records = {UPDATE_DOCUMENT: case.record_id, VOID_DOCUMENT: case.record_id}
+        states = ("queued",)
     waiting = [
         operation.operation_id
         for operation in operations.of_records(connection, case.realm, records, lock=True)
-        if operation.state != "posting"
+        if operation.state in states
     ]
     operations.change(connection, waiting, "cancelled", reason=f"dismissed: {case.reason}")
     return bool(waiting)

@@ -190,6 +190,35 @@ def test_a_dismissal_leaves_alone_what_is_being_sent(desk: Desk) -> None:
     assert operation.state == "posting"
 
 
+@pytest.mark.parametrize(
+    ("action", "kind"), [(Action.RE_EXPORT, "update_document"), (Action.VOID, "void_document")]
+)
+def test_a_dismissed_change_withdraws_what_was_chosen_for_it_before(
+    desk: Desk, action: Action, kind: str
+) -> None:
+    desk.drifts()
+    number = desk.raises(ExceptionKind.CHANGED_IN_ALGAPSA)
+    desk.act(action, number)
+    assert desk.operation(kind)
+
+    told = desk.act(Action.DISMISS, number)
+
+    assert desk.operation(kind) is None
+    assert "Nothing of it is sent any more" in told
+
+
+def test_dismissed_drift_withdraws_its_re_export_and_leaves_a_refused_one_told(desk: Desk) -> None:
+    number = desk.drifts()
+    desk.act(Action.RE_EXPORT, number)
+    desk.act(Action.DISMISS, number)
+    assert desk.operation("update_document") is None
+
+    desk.queues("update_document", "errored")
+    desk.act(Action.DISMISS, desk.raises(ExceptionKind.DRIFT_CHANGED, version="another"))
+
+    assert desk.operation("update_document")
+
+
 def test_what_was_withdrawn_is_not_revived_by_a_cycle_that_read_it_before(desk: Desk) -> None:
     operation = desk.queues("export_invoice")
     desk.act(Action.DISMISS, desk.raises(ExceptionKind.EXPORT_FAILING))
