@@ -126,6 +126,16 @@ def test_the_lines_of_a_group_are_read_too() -> None:
     assert [line.kind for line in lines] == ["GroupLineDetail", "SalesItemLineDetail"]
 
 
+def test_what_a_payment_gives_to_a_journal_entry_reaches_no_invoice() -> None:
+    lines = [
+        {"Amount": 80, "LinkedTxn": [{"TxnId": "145", "TxnType": "Invoice"}]},
+        {"Amount": 20, "LinkedTxn": [{"TxnId": "145", "TxnType": "JournalEntry"}]},
+    ]
+    read = parse_payment(payment(TotalAmt=60, Line=lines))
+    assert read.invoice_lines == (("145", Decimal(80)),)
+    assert read.credit_lines == ()
+
+
 def test_a_void_is_the_mark_and_a_total_of_zero() -> None:
     assert parse_invoice(invoice(TotalAmt=0, Balance=0, PrivateNote="Voided - dup")).is_voided
     assert not parse_invoice(invoice(PrivateNote="Voided")).is_voided
