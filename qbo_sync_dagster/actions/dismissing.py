@@ -49,10 +49,10 @@ def _withdraw(connection: sa.Connection, case: Case) -> bool:
         # Its record is the QuickBooks payment; what waits is filed under AlgaPSA's.
         return withdraw_re_export(connection, case)
     records = concerned_operations(case.exception.kind, case.exception.record)
-    states = ("queued", "held", "errored")
+    states = {"queued", "held", "errored"}
     if case.kind in _OF_VERSIONS:
         records = {UPDATE_DOCUMENT: case.record_id, VOID_DOCUMENT: case.record_id}
-        states = ("queued",)
+        states = {"queued"}
     waiting = [
         operation.operation_id
         for operation in operations.of_records(connection, case.realm, records, lock=True)
