@@ -7,6 +7,7 @@ auto-sync off unless it says otherwise, so that the quarter hour does not interf
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ from tests.dagster_daemon.services import (
 from tests.waiting import eventually
 
 T = TypeVar("T")
+_QUARTER_SECONDS = 900
+_BEFORE_TICK_SECONDS, _AFTER_TICK_SECONDS = 60, 20
 _DRY_RUN = """
 mutation DryRun($selector: ScheduleSelector!) {
   scheduleDryRun(selectorData: $selector, timestamp: 1795356000) {
@@ -158,6 +161,14 @@ class Company:
             "executionMetadata": {"tags": listed},
         }
         return dict(self.floor.graphql(LAUNCH, params=params)["launchRun"])
+
+    def wait_between_ticks(self) -> None:
+        """Come clear of the quarter hour: with auto-sync on, its own tick would start a run."""
+        since = time.time() % _QUARTER_SECONDS
+        if since > _QUARTER_SECONDS - _BEFORE_TICK_SECONDS:
+            time.sleep(_QUARTER_SECONDS - since + _AFTER_TICK_SECONDS)
+        elif since < _AFTER_TICK_SECONDS:
+            time.sleep(_AFTER_TICK_SECONDS - since)
 
     def dry_tick(self) -> dict[str, Any]:
         """What the schedule would do now, as the page's test button asks it."""

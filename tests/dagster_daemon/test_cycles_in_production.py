@@ -89,6 +89,7 @@ def test_a_click_on_the_assets_runs_the_whole_cycle(company: Company) -> None:
 
 
 def test_a_tick_while_the_last_round_still_runs_starts_nothing(company: Company) -> None:
+    company.wait_between_ticks()
     company.register()
     company.finalize_invoice()
     company.hold_answers(50, kind="batch")
@@ -106,6 +107,7 @@ def test_a_tick_while_the_last_round_still_runs_starts_nothing(company: Company)
 
 
 def test_a_tick_after_the_round_ended_starts_the_next(company: Company) -> None:
+    company.wait_between_ticks()
     company.register()
     company.end_of(company.launch()["run"]["runId"])
     company.configure(auto_sync=True)
