@@ -180,9 +180,7 @@ def _repeats(
         if is_whole and level.unchanged(group):
             repeats.append(group)
         else:
-            with ctx.ledger() as connection:
-                for posting in group:
-                    withdraw(connection, ctx, posting)
+            _give_new_attempts(ctx, group)
     return repeats
 
 
@@ -192,7 +190,10 @@ def _repeat(
     repeats: Sequence[Sequence[postings.Posting]],
     total: Sent,
 ) -> str | None:
-    """Send proven absentees again; one that gets no answer once more does not stop the others."""
+    """Send proven absentees again; one that gets no answer once more does not stop the others.
+
+    Each is looked at right before: while others were sent, somebody may have entered it by hand.
+    """
     with ctx.reading() as connection:
         by_operation = {
             operation.operation_id: operation
@@ -203,8 +204,17 @@ def _repeat(
             return BUDGET_SPENT
         if not isinstance(total.stopped, NoAnswerError | None):
             return None
-        total.add(send_again(ctx, group, by_operation, level))
+        if level.unchanged(group):
+            total.add(send_again(ctx, group, by_operation, level))
+        else:
+            _give_new_attempts(ctx, group)
     return None
+
+
+def _give_new_attempts(ctx: CycleContext, group: Sequence[postings.Posting]) -> None:
+    with ctx.ledger() as connection:
+        for posting in group:
+            withdraw(connection, ctx, posting)
 
 
 def _as_sent(again: Sequence[postings.Posting]) -> Iterator[list[postings.Posting]]:
