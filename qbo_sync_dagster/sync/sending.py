@@ -171,7 +171,7 @@ def send_again(
         )
         for posting in stored
     ]
-    return _send(ctx, letters, stored[0].batch_id, settler)
+    return _send(ctx, letters, stored[0].batch_id, settler, is_repeat=True)
 
 
 def _body(posting: postings.Posting) -> dict[str, Any]:
@@ -180,21 +180,23 @@ def _body(posting: postings.Posting) -> dict[str, Any]:
 
 
 def _send(
-    ctx: CycleContext, letters: Sequence[_Letter], batch_id: str | None, settler: Settler
+    ctx: CycleContext,
+    letters: Sequence[_Letter],
+    batch_id: str | None,
+    settler: Settler,
+    *,
+    is_repeat: bool = False,
 ) -> Sent:
     sent = Sent()
     try:
         answers = _ask(ctx, letters, batch_id)
-    except NoAnswerError as error:
+    except (NoAnswerError, ThrottledError, ConnectionDeadError) as error:
         sent.stopped = error
-        if error.sent:
+        # That a repeat did not arrive says nothing about the first send: the id stays in use.
+        if is_repeat or (isinstance(error, NoAnswerError) and error.sent):
             sent.in_doubt = len(letters)
         else:
             _never_arrived(ctx, letters, error)
-        return sent
-    except (ThrottledError, ConnectionDeadError) as error:
-        sent.stopped = error
-        _never_arrived(ctx, letters, error)
         return sent
     _record(ctx, letters, answers, settler, sent)
     return sent
