@@ -23,15 +23,20 @@ def queue_removals(ctx: CycleContext, applications: Iterable[CreditApplication])
     """What AlgaPSA took back: our payments are to go, others stand alone again."""
     live = {each.key: each for each in applications if not each.is_reversed}
     known = {each.key: each for each in applications}
-    with ctx.ledger() as connection:
-        left_alone = left_alone_by_staff(connection, ctx.realm)
-        _revive_removals(connection, ctx)
+    with ctx.reading() as connection:
         taken_back = [
             link
             for link in credit_links.standing(connection, ctx.realm)
             if link.state == "live" and link.key not in live
         ]
-        pushed = [link for link in taken_back if link.is_pushed]
+        is_waiting = bool(operations.open_ones(connection, ctx.realm, REMOVE_CREDIT))
+    if not (taken_back or is_waiting):
+        return 0
+    pushed = [link for link in taken_back if link.is_pushed]
+    with ctx.ledger() as connection:
+        left_alone = left_alone_by_staff(connection, ctx.realm)
+        # Read again: staff may have given up meanwhile what waited.
+        _revive_removals(connection, ctx)
         for link in taken_back:
             if not link.is_pushed:
                 _stand_alone(connection, ctx, link, is_known=link.key in known)

@@ -18,8 +18,11 @@ _KIND = ExceptionKind.STANDS_TWICE
 
 def close_stood_twice(ctx: CycleContext) -> None:
     """Close the exceptions whose second object was voided, deleted or made inactive."""
-    with ctx.ledger() as connection:
+    with ctx.reading() as connection:
         told = exceptions.open_ones(connection, ctx.realm, _KIND)
+    if not told:
+        return
+    with ctx.ledger() as connection:
         settled = []
         for each in told:
             for entity, object_id in _second(each):

@@ -14,6 +14,8 @@ def accept_small_differences(ctx: CycleContext) -> int:
     Returns how many. Their payments, which waited, are planned anew in the same stage.
     """
     cents = ctx.connection.accepted_cents
+    if not cents:
+        return 0
     with ctx.ledger() as connection:
         accepted = [
             link

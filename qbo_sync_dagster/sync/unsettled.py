@@ -12,11 +12,11 @@ PAGE = 300
 
 def unsettled_pages(ctx: CycleContext, entity: str) -> Iterator[list[inbox.Change]]:
     """Received and parked changes of an entity, oldest first; settling them meanwhile is fine."""
-    after = 0
-    while True:
+    after, is_last = 0, False
+    while not is_last:
         with ctx.reading() as connection:
             page = inbox.unsettled(connection, ctx.realm, entity, after=after, limit=PAGE)
-        if not page:
-            return
-        yield page
-        after = page[-1].change_id
+        is_last = len(page) < PAGE
+        if page:
+            yield page
+            after = page[-1].change_id
