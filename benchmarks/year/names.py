@@ -240,6 +240,8 @@ class _Ledger:
         if not self._own[component.document]:
             # What went back was never there, or went back there too.
             told |= {"equal nets on the invoice"}
+        if component.document not in self._documents:
+            told |= self._of([component.document], "operation export_", "exception export_")
         yield Step("refund", -component.algapsa - recorded, told)
 
     def _received(self, component: Component) -> Iterator[Step]:
