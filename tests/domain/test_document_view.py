@@ -11,6 +11,7 @@ import pytest
 
 from qbo_sync_dagster.domain.document_view import (
     DELETED,
+    LIVE,
     VOIDED,
     DocumentView,
     FieldDifference,
@@ -115,6 +116,15 @@ def test_a_document_that_is_gone_is_one_difference_and_not_one_per_field(view: M
         FieldDifference("state", "live", "deleted")
     ]
     assert differences(view(), view().gone(VOIDED)) == [FieldDifference("state", "live", "voided")]
+
+
+def test_a_void_document_whose_mark_was_written_over_is_still_void_while_it_owes_nothing(
+    view: Make,
+) -> None:
+    void = view().gone(VOIDED)
+    assert differences(void, replace(void, state=LIVE)) == []
+    [told] = differences(void, replace(void, state=LIVE, total_minor=1))
+    assert (told.agreed, told.shown) == (VOIDED, LIVE)
 
 
 def test_a_document_that_is_gone_keeps_its_name_and_holds_no_money(view: Make) -> None:

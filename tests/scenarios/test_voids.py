@@ -57,6 +57,17 @@ def test_a_voided_invoice_is_voided_in_quickbooks_and_its_return_by_poll_is_sile
     _quiet(world)
 
 
+def test_a_note_written_over_the_mark_of_a_void_is_nobodys_decision(world) -> None:
+    invoice = world.exported()
+    found = world.quickbooks_id(invoice)
+    _void(world, invoice)
+    world.cycle()
+
+    world.quickbooks.edit(world.company.realm, "Invoice", found, PrivateNote="Called on Monday")
+    world.cycle()
+    assert world.titles() == []
+
+
 def test_a_voided_credit_note_is_deleted(world) -> None:
     note = world.invoice(charges=(Charge("Goodwill", -2_000, service_id=world.service),))
     world.cycle()
