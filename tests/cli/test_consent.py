@@ -63,7 +63,7 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
     monkeypatch.setattr(webbrowser, "open", made.open)
     yield made
     for thread in made.threads:
-        thread.join(30)
+        thread.join(180)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_company_is_connected_by_choosing_it_at_intuit(
     assert tokens.access_expires_at
     assert tokens.refresh_expires_at
     assert "QuickBooks answers for Alder Bookkeeping" in online.run("doctor").output
-    browser.threads[0].join(30)
+    browser.threads[0].join(180)
     assert browser.pages == [(200, browser.pages[0][1])]
     assert "close this window" in browser.pages[0][1]
 
@@ -133,7 +133,7 @@ def test_an_answer_of_somebody_else_is_ignored_and_the_wait_goes_on(
 
     assert "is connected" in connect(realm)
 
-    browser.threads[0].join(30)
+    browser.threads[0].join(180)
     assert [status for status, _ in browser.pages] == [400, 200]
 
 

@@ -302,7 +302,7 @@ def test_a_notice_that_another_run_is_sending_is_left_to_it(
     assert told(office) == 0
 
     desk.gate.set()
-    first.join(30)
+    first.join(180)
     assert len(desk.messages) == 1
 
 

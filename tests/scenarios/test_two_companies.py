@@ -180,7 +180,7 @@ def test_a_document_that_is_being_queued_is_moved_only_afterwards(world, second)
             pass
         new = operations.NewOperation(EXPORT_INVOICE, invoice.invoice_id, "Invoice")
         operations.queue(connection, first.realm, [new])
-    waiting.join(30)
+    waiting.join(180)
 
     assert at(world, first).operations() == {}
     for company in (first, second):
