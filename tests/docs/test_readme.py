@@ -18,6 +18,7 @@ from qbo_sync_dagster.algapsa.gateway import AlgaPsa
 from qbo_sync_dagster.cli.main import app
 from qbo_sync_dagster.domain.catalogue import CATALOGUE
 from qbo_sync_dagster.sandbox.algapsa import tenants
+from qbo_sync_dagster.sandbox.algapsa.role import create_role
 from qbo_sync_dagster.sandbox.algapsa.schema import Edition, create_schema
 from qbo_sync_dagster.settings import Settings
 
@@ -76,3 +77,33 @@ def test_the_roles_script_grants_all_that_the_sync_asks_of_algapsa(
         connection.exec_driver_sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
     owner.dispose()
     assert problems == ()
+
+
+def test_the_roles_script_grants_what_the_tests_role_has_and_no_more(
+    fresh_database: Callable[..., str],
+) -> None:
+    """The tests that the role is refused everything else run as the sandbox's role."""
+    role = f"test_{os.getpid()}_{uuid.uuid4().hex[:8]}"
+    script = (_ROOT / "docs" / "algapsa-role.sql").read_text().replace("qbo_sync", role)
+    statements = "\n".join(line for line in script.splitlines() if not line.startswith("\\"))
+    url = fresh_database()
+    owner = sa.create_engine(url)
+    create_schema(owner, "enterprise")
+    create_role(url, "qbo_sync", "only for tests")
+    grants = """
+        SELECT table_name::text, column_name::text, privilege_type::text
+        FROM information_schema.column_privileges WHERE grantee = :role
+        UNION SELECT table_name::text, '', privilege_type::text
+        FROM information_schema.table_privileges WHERE grantee = :role
+    """
+    with owner.begin() as connection:
+        connection.exec_driver_sql(statements.replace("%", "%%"))
+        documented, tested = (
+            {tuple(row) for row in connection.execute(sa.text(grants), {"role": name})}
+            for name in (role, "qbo_sync")
+        )
+        connection.exec_driver_sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
+    owner.dispose()
+
+    assert ("invoices", "status", "UPDATE") in documented
+    assert documented == tested
