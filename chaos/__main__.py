@@ -18,6 +18,7 @@ from pathlib import Path
 
 from chaos.crash import crash, stage
 from chaos.figures import Figures, Order, Part
+from chaos.histories import run_histories
 from chaos.lost_answers import lost_answers
 from chaos.matrix import SCENES, record, run_matrix
 from chaos.stores import open_stores
@@ -33,7 +34,11 @@ def _matrix(order: Order) -> Figures:
 
 
 # Each with its part of the time. A part keeps to its order's deadline and gives its figures back.
-PARTS: tuple[tuple[Part, float], ...] = ((_matrix, 1.0), (lost_answers, 0.3))
+PARTS: tuple[tuple[Part, float], ...] = (
+    (_matrix, 1.0),
+    (lost_answers, 0.3),
+    (run_histories, 0.5),
+)
 
 
 def main() -> None:

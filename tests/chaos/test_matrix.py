@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -14,7 +13,7 @@ from chaos.crash import Staged, crash, judge, stage
 from chaos.figures import Figures
 from chaos.matrix import SCENES, record
 from chaos.scene import Scene
-from chaos.stores import Stores, open_stores
+from chaos.stores import Stores
 from chaos.world import World
 from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.domain.operation_kinds import PUSH_PAYMENT, RECORD_KINDS
@@ -22,7 +21,6 @@ from qbo_sync_dagster.domain.payment_standing import RowKind
 from qbo_sync_dagster.domain.payment_wanted import PaymentEnd
 from qbo_sync_dagster.ledger import postings
 from qbo_sync_dagster.quickbooks.calls import Write
-from qbo_sync_dagster.sandbox.postgres import EmbeddedServer
 from qbo_sync_dagster.sandbox.quickbooks.process import SandboxProcess
 from qbo_sync_dagster.sync.context import CycleContext
 
@@ -39,17 +37,6 @@ def test_every_kind_of_operation_change_and_action_has_a_scene(kind: str) -> Non
 
 def test_each_scene_has_a_name_of_its_own() -> None:
     assert len({scene.name for scene in SCENES}) == len(SCENES)
-
-
-@pytest.fixture(scope="module")
-def sandbox_of_its_own(postgres_server: EmbeddedServer) -> Iterator[tuple[SandboxProcess, Stores]]:
-    """A sandbox that is emptied for each scene, which the other tests' must not be."""
-    name = f"test_{os.getpid()}_chaos_quickbooks"
-    url = postgres_server.create_database(name)
-    prefix = f"test_{os.getpid()}_chaos"
-    with SandboxProcess(url) as process, open_stores(postgres_server, prefix, url) as stores:
-        yield process, stores
-    postgres_server.drop_database(name)
 
 
 def _payment(world: World) -> None:
