@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import psycopg2
@@ -94,7 +95,11 @@ class Databases:
 
     def take_back(self, kind: str, name: str) -> None:
         """Empty a copy for the next test, or give it up if it is no longer like its template."""
-        if _emptied(self._copies[name].cursor, self._as_made[kind]):
+        is_like_new = False
+        # A test may have ended the very session that empties, or hold what that waits for.
+        with suppress(psycopg2.Error):
+            is_like_new = _emptied(self._copies[name].cursor, self._as_made[kind])
+        if is_like_new:
             self._free[kind].append(name)
         else:
             self._give_up(name)
@@ -136,7 +141,7 @@ class _Copy:
 
     def __init__(self, url: str) -> None:
         named = sa.make_url(url).update_query_dict({"application_name": OURS})
-        self.owner = sa.create_engine(named)
+        self.owner = sa.create_engine(named, pool_pre_ping=True)
         self._connection = psycopg2.connect(url, application_name=OURS)
         self._connection.autocommit = True
         self.cursor = self._connection.cursor()
