@@ -14,7 +14,9 @@ from pydantic import Field
 from assets.metadata import to_metadata
 from qbo_sync_dagster.actions.errors import ActionRefusedError
 from qbo_sync_dagster.actions.values import read_date
+from qbo_sync_dagster.domain.money import format_minor
 from qbo_sync_dagster.jobs.speaking import COMPANY, asked_by, spoken
+from qbo_sync_dagster.panels.values import Table
 from qbo_sync_dagster.resources import SyncEngineResource
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 # Metadata is stored with the run's event.
 _MOST_CHARACTERS = 100_000
+_MOST_LINES = 200
+_COLUMNS = ("invoice", "client", "date", "total", "problems")
 
 
 class SyncInvoice(dg.Config):
@@ -133,13 +137,14 @@ def export_batch_op(
         chosen = _chosen(engine, config)
         if config.run is Run.preview:
             lines = batching.preview_batch(engine, company, chosen)
-            left = [line for line in lines if line.problems]
-            context.log.info("%s can be sent.", len(lines) - len(left))
+            ready = sum(not line.problems for line in lines)
+            context.log.info("%s can be sent, %s can't.", ready, len(lines) - ready)
         else:
             done = batching.run_batch(engine, company, chosen, asked_by(context))
-            left = list(done.left_out)
-            context.log.info("Batch %s: %s queued.", done.batch_id, done.taken)
-    _tell(context, left)
+            lines = list(done.left_out)
+            told = (done.batch_id, done.taken, len(lines))
+            context.log.info("Batch %s: %s queued, %s left out.", *told)
+    _tell(context, lines)
 
 
 @dg.op
@@ -154,9 +159,9 @@ def export_batch_csv_op(
         chosen = _chosen(engine, config)
         if config.run is Write.preview:
             lines = batching.preview_batch(engine, company, chosen)
-            left = [line for line in lines if line.problems]
-            context.log.info("%s can be written.", len(lines) - len(left))
-            _tell(context, left)
+            ready = sum(not line.problems for line in lines)
+            context.log.info("%s can be written, %s can't.", ready, len(lines) - ready)
+            _tell(context, lines)
             return
         if config.file.strip():
             file = Path(config.file.strip())
@@ -190,9 +195,31 @@ def _chosen(engine: "SyncEngine", config: ExportBatch | ExportBatchCsv) -> "Batc
     return select(engine, company, selection=wanted, client_names=config.clients)
 
 
-def _tell(context: dg.OpExecutionContext, left: "Sequence[BatchLine]") -> None:
-    for line in left:
+def _tell(context: dg.OpExecutionContext, lines: "Sequence[BatchLine]") -> None:
+    """The invoices as a table, those with problems first, and each problem in the log."""
+    in_order = sorted(lines, key=lambda line: not line.problems)
+    rows = tuple(
+        (
+            line.number,
+            line.client,
+            line.date.isoformat(),
+            f"{format_minor(line.total_minor)} {line.currency}",
+            " ".join(line.problems) or "none",
+        )
+        for line in in_order[:_MOST_LINES]
+    )
+    problems = [line for line in in_order if line.problems]
+    for line in problems[:_MOST_LINES]:
         context.log.warning("Invoice %s: %s", line.number, " ".join(line.problems))
+    context.add_output_metadata(
+        to_metadata(
+            {
+                "ready": len(lines) - len(problems),
+                "with_problems": len(problems),
+                "invoices": Table(_COLUMNS, rows),
+            }
+        )
+    )
 
 
 def _day(text: str, name: str) -> date | None:

@@ -112,7 +112,12 @@ def test_an_invoice_that_is_not_there_fails_in_a_sentence(dagster) -> None:
 def test_a_batch_is_previewed_then_sent(world, dagster) -> None:
     invoice = world.invoice()
 
-    assert dagster.job("export_batch", numbers=[invoice.number]).success
+    preview = dagster.job("export_batch", numbers=[invoice.number])
+    [output] = [event for event in preview.all_node_events if event.is_successful_output]
+    metadata = output.step_output_data.metadata
+    [shown] = metadata["invoices"].records
+    assert (shown.data["invoice"], shown.data["problems"]) == (invoice.number, "none")
+    assert (metadata["ready"].value, metadata["with_problems"].value) == (1, 0)
     assert world.operations() == {}
     assert dagster.job("export_batch", numbers=[invoice.number], run="send").success
     world.cycle()
