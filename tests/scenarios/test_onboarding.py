@@ -11,7 +11,7 @@ from qbo_sync_dagster.domain.history_matching import HistoryState
 from qbo_sync_dagster.domain.matching import MatchState
 from qbo_sync_dagster.onboarding.clients import ClientChoices, decide_clients, propose_clients
 from qbo_sync_dagster.onboarding.history import link_history, propose_history
-from qbo_sync_dagster.sandbox.algapsa import tenants
+from qbo_sync_dagster.sandbox.algapsa import invoices, tenants
 
 BY = "Ada Fern"
 
@@ -129,6 +129,40 @@ def test_a_customer_whose_creation_has_no_answer_is_found_by_the_next_cycle(fres
 def test_a_name_that_nobody_has_is_refused_with_what_was_meant(fresh) -> None:
     with pytest.raises(ActionRefusedError, match="Did you mean Quarry Lane Dental"):
         decide(fresh, link={"Quarry Lane Dental": "Quary Lane Dental"})
+
+
+def test_an_inactive_customer_is_not_linked_by_its_name(fresh) -> None:
+    made = client(fresh, "Juniper Works")
+    realm = fresh.company.realm
+    gone = fresh.quickbooks.customer(realm, "Juniper Works")["Id"]
+    fresh.quickbooks.edit(realm, "Customer", gone, Active=False)
+
+    with pytest.raises(ActionRefusedError, match="no QuickBooks customer 'Juniper Works'"):
+        decide(fresh, link={made: "Juniper Works"})
+
+    assert made not in fresh.links("client")
+
+
+def test_a_client_of_two_customers_names_asks_for_the_id(fresh) -> None:
+    made = client(fresh, "Juniper Works")
+    names = ("Juniper Works", "Juniper Works, Inc.")
+    ids = [str(fresh.quickbooks.customer(fresh.company.realm, name)["Id"]) for name in names]
+
+    with pytest.raises(ActionRefusedError, match=f"Give the id: {', '.join(sorted(ids))}"):
+        decide(fresh, link={made: "Juniper Works"})
+    decide(fresh, link={made: ids[1]})
+
+    assert fresh.links("client")[made] == ids[1]
+
+
+def test_a_cancelled_invoice_is_not_proposed_for_linking(fresh) -> None:
+    decide(fresh, exact=True)
+    cancelled, standing = fresh.history(), fresh.history()
+    fresh.do(invoices.bulk_cancel, [cancelled.invoice_id])
+
+    found = propose_history(fresh.engine, fresh.company.realm)
+
+    assert [each.number for each in found] == [standing.number]
 
 
 def test_booked_invoices_are_linked_without_exporting(fresh) -> None:
