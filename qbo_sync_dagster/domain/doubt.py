@@ -14,7 +14,7 @@ MAY_STILL_ARRIVE = timedelta(seconds=130)
 # Intuit tells nothing certain about how long a request id is remembered; a day was seen.
 RESEND_WITHIN = timedelta(hours=12)
 # QuickBooks stamps whole seconds, and how far its clock is off ours is known to a call's length.
-_STAMPED_WITHIN = timedelta(minutes=1)
+STAMPED_WITHIN = timedelta(minutes=1)
 
 
 class Verdict(Enum):
@@ -69,8 +69,8 @@ def may_be_made_by(
     """
     if created_at is None:
         return True
-    earliest = first_sent_at - _STAMPED_WITHIN
-    return earliest <= created_at <= sent_at + MAY_STILL_ARRIVE + _STAMPED_WITHIN
+    earliest = first_sent_at - STAMPED_WITHIN
+    return earliest <= created_at <= sent_at + MAY_STILL_ARRIVE + STAMPED_WITHIN
 
 
 class ChangeVerdict(Enum):

@@ -36,7 +36,7 @@ class CreditRecogniser:
     def __init__(self, ctx: CycleContext, polled: Polled) -> None:
         self._ctx = ctx
         self._seen: list[SeenCredit] = []
-        self._unknown_gone = 0
+        self._unknown_gone = int("Payment" in polled.blind)
         self._edited = EditedObjects(polled)
         payments = [item for item in newest(polled.objects) if item.entity == "Payment"]
         ids = {item.id for item in payments}

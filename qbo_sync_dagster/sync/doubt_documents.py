@@ -58,7 +58,7 @@ class _Unlinked:
 
     def __init__(self, ctx: CycleContext, polled: Polled, kind: DocumentKind) -> None:
         self.shown: dict[str, tuple[SalesDocument, DocumentView]] = {}
-        self._unknown_gone = 0
+        self._unknown_gone = int(kind.entity in polled.blind)
         self._edited = EditedObjects(polled)
         with ctx.reading() as connection:
             # One whose void was accepted is no void that nobody can place.

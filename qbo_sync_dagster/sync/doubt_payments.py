@@ -36,7 +36,7 @@ class PaymentRecogniser:
     def __init__(self, ctx: CycleContext, polled: Polled) -> None:
         self._ctx = ctx
         self._shown: dict[str, tuple[Payment, PaymentView]] = {}
-        self._unknown_gone = 0
+        self._unknown_gone = int("Payment" in polled.blind)
         self._edited = EditedObjects(polled)
         with ctx.reading() as connection:
             # What we took back ourselves is no unknown deletion.

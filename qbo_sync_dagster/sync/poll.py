@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from qbo_sync_dagster.domain.doubt import RESEND_WITHIN, STAMPED_WITHIN
 from qbo_sync_dagster.ledger import inbox, links, postings
 from qbo_sync_dagster.quickbooks.answers import RawObject
 from qbo_sync_dagster.sync.context import CycleContext
@@ -29,7 +30,8 @@ class Polled:
     """What a poll brought. `server_time` becomes the cursor, `asked_at` is on the ledger's clock.
 
     `ahead` is how far QuickBooks' clock is ahead of the ledger's, give or take a call; `sweep`
-    says why the change poll alone could not be trusted; None if it could.
+    says why the change poll alone could not be trusted; None if it could. Of the entities in
+    `blind` something may have been deleted that no answer told of.
     """
 
     since: datetime
@@ -39,6 +41,7 @@ class Polled:
     received: int
     sweep: str | None
     ahead: timedelta
+    blind: frozenset[str] = frozenset()
 
 
 def poll_since(ctx: CycleContext, unanswered: Iterable[postings.Posting]) -> datetime:
@@ -52,14 +55,20 @@ def poll(ctx: CycleContext, unanswered: Iterable[postings.Posting]) -> Polled:
     since, asked_at = poll_since(ctx, unanswered), ctx.engine.now()
     if asked_at - since > OLDEST_CURSOR:
         days = (asked_at - since).days
-        return _swept(ctx, since, asked_at, f"the last poll was {days} days ago")
+        return _swept(ctx, since, asked_at, f"the last poll was {days} days ago", unanswered)
     changes = ctx.quickbooks.cdc(ENTITIES, since)
     if not changes.complete:
-        return _swept(ctx, since, asked_at, "more changes than one answer holds")
+        return _swept(ctx, since, asked_at, "more changes than one answer holds", unanswered)
     return _stored(ctx, since, asked_at, changes.time, changes.objects, None)
 
 
-def _swept(ctx: CycleContext, since: datetime, asked_at: datetime, reason: str) -> Polled:
+def _swept(
+    ctx: CycleContext,
+    since: datetime,
+    asked_at: datetime,
+    reason: str,
+    unanswered: Iterable[postings.Posting],
+) -> Polled:
     """Query each entity by time of change, then look which linked objects are gone."""
     objects: list[RawObject] = []
     began: datetime | None = None
@@ -68,7 +77,38 @@ def _swept(ctx: CycleContext, since: datetime, asked_at: datetime, reason: str) 
         began = began or sweep.time
         objects.extend(sweep.objects)
     objects.extend(_vanished(ctx, {(item.entity, item.id) for item in objects}))
-    return _stored(ctx, since, asked_at, began or asked_at, objects, reason)
+    began = began or asked_at
+    gone, blind = _gone_since_sent(ctx, asked_at, began - asked_at, unanswered)
+    known = {(item.entity, item.id) for item in objects}
+    objects.extend(item for item in gone if (item.entity, item.id) not in known)
+    stored = _stored(ctx, since, asked_at, began, objects, reason)
+    return replace(stored, blind=blind)
+
+
+def _gone_since_sent(
+    ctx: CycleContext,
+    asked_at: datetime,
+    ahead: timedelta,
+    unanswered: Iterable[postings.Posting],
+) -> tuple[list[RawObject], frozenset[str]]:
+    """What was deleted since creates were sent that got no answer, and where more may have been.
+
+    A query shows no deletion, and what is deleted before anybody saw it is on no list of ours.
+    """
+    sent: dict[str, datetime] = {}
+    for posting in unanswered:
+        # An older one is left to a person, whatever was deleted since.
+        if posting.verb == "create" and asked_at - posting.first_sent_at <= RESEND_WITHIN:
+            since = min(sent.get(posting.entity, asked_at), posting.first_sent_at)
+            sent[posting.entity] = since
+    gone: list[RawObject] = []
+    blind = set()
+    for entity, since in sent.items():
+        changes = ctx.quickbooks.cdc([entity], since + ahead - STAMPED_WITHIN)
+        gone += [item for item in changes.objects if item.deleted]
+        if not changes.complete:
+            blind.add(entity)
+    return gone, frozenset(blind)
 
 
 def _vanished(ctx: CycleContext, seen: set[tuple[str, str]]) -> list[RawObject]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from qbo_sync_dagster.quickbooks import answers
 from qbo_sync_dagster.sandbox.algapsa import tenants
 from tests.scenarios.conftest import World
 from tests.scenarios.credit_steps import apply, note
@@ -104,3 +105,50 @@ def test_what_was_changed_in_every_respect_is_left_to_a_person_and_not_made_agai
     assert {each["Id"] for each in world.quickbooks.list(world.company.realm, entity)} == objects
     assert ORPHAN in world.titles()
     assert "posting" not in world.operations().values()
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+@pytest.mark.parametrize("made", [_invoice, _credit_note, _payment, _application])
+def test_what_was_deleted_where_no_poll_can_show_it_is_left_to_a_person(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    made: Callable[[World], str],
+    remembered: bool,
+) -> None:
+    if not remembered:
+        world.quickbooks.set(world.company.realm, requestid_retention_seconds=60)
+    entity = made(world)
+    before = {each["Id"] for each in world.quickbooks.list(world.company.realm, entity)}
+    world.quickbooks.fault(
+        "drop_after_commit", realm=world.company.realm, kind="create", entity=entity
+    )
+    world.cycle()
+    objects = {each["Id"] for each in world.quickbooks.list(world.company.realm, entity)}
+    [lost] = objects - before
+    world.quickbooks.delete(world.company.realm, entity, lost)
+    # More changes than one answer holds: what changed is asked by queries, which show no deletion.
+    monkeypatch.setattr(answers, "MOST_CHANGES", 1)
+    world.later(FORGOTTEN)
+
+    for _ in range(2):
+        assert world.cycle().outcome == "succeeded"
+
+    assert {each["Id"] for each in world.quickbooks.list(world.company.realm, entity)} == before
+    assert ORPHAN in world.titles()
+
+
+def test_what_never_arrived_is_sent_again_though_more_changed_than_one_answer_holds(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.cycle()
+    world.invoice(8_000)
+    world.quickbooks.fault("drop_before", realm=world.company.realm, kind="create")
+    world.cycle()
+    world.quickbooks.customer(world.company.realm, "Walk-in sales")
+    monkeypatch.setattr(answers, "MOST_CHANGES", 1)
+    world.later(FORGOTTEN)
+
+    world.cycle()
+
+    assert len(world.quickbooks.list(world.company.realm, "Invoice")) == 1
+    assert world.titles() == []
