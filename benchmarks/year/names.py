@@ -117,7 +117,10 @@ class _Ledger:
 
         entered = {link.quickbooks_id for link in books.links if link.kind == "payment"}
         self._own: dict[str, int] = defaultdict(int)
+        self._refunded: dict[str, int] = defaultdict(int)
         for each in components:
+            if each.kind == "payment" and each.record in each.rows and each.algapsa < 0:
+                self._refunded[each.document] -= each.algapsa + self._recorded(each)
             if each.kind == "payment" and (each.record in each.rows or each.record in entered):
                 self._own[each.document] += each.difference
 
@@ -183,7 +186,12 @@ class _Ledger:
         yield Step("unseen in QuickBooks", component.quickbooks - stands, frozenset())
         drift = ("exception payment_drift", "operation change_payment", "operation push_payment")
         refund = ("exception refund_", "decision refund_", "exception push_unapplied")
-        yield Step("drift", stands - was, self._of(ids, *drift, *refund))
+        told = self._of(ids, *drift, *refund)
+        if 0 < was - stands <= self._refunded[component.document]:
+            # A receipt that staff made smaller by what was refunded is that refund.
+            self._refunded[component.document] -= was - stands
+            told |= {"refund of the invoice"}
+        yield Step("drift", stands - was, told)
         sent = int(agreed.get("total_minor", 0))
         yield from self._unapplied(component, was - sent, ids)
         yield Step("accepted", -link.accepted_minor, frozenset({_ACCEPTED}))
@@ -191,12 +199,13 @@ class _Ledger:
 
     def _taken_back(self, component: Component, had: int, ids: set[str]) -> Iterator[Step]:
         """What AlgaPSA took back of what QuickBooks holds, or what it was to hold."""
-        recorded = sum(
-            self._minor.get(("decision refund_recorded", row), 0) for row in component.rows
-        )
+        recorded = self._recorded(component)
         yield Step("recorded otherwise", recorded, frozenset({"decision refund_recorded"}))
         told = self._of(ids, "operation change_payment", "exception ", "operation push_payment")
         yield Step("taken back", had - recorded - component.algapsa, told)
+
+    def _recorded(self, component: Component) -> int:
+        return sum(self._minor.get(("decision refund_recorded", row), 0) for row in component.rows)
 
     def _unapplied(self, component: Component, minor: int, ids: Iterable[str]) -> Iterator[Step]:
         """What one side's total leaves no room for, then what staff said is real on both sides."""
@@ -232,9 +241,7 @@ class _Ledger:
         yield Step("not pushed", -component.algapsa, told)
 
     def _refund(self, component: Component) -> Iterator[Step]:
-        recorded = sum(
-            self._minor.get(("decision refund_recorded", row), 0) for row in component.rows
-        )
+        recorded = self._recorded(component)
         yield Step("recorded otherwise", recorded, frozenset({"decision refund_recorded"}))
         told = self._of(component.rows, "exception ", "operation change_payment")
         if not self._own[component.document]:

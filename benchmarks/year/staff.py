@@ -135,7 +135,9 @@ def look_for_orphan(day: Day) -> bool:
 def _target(day: Day, chosen: StoredException, action: Action) -> str:
     if action is Action.RECORD_REFUND:
         return f"Refund {day.number()}"
-    named = [record["id"] for record in chosen.records if record["kind"] in _MONEY]
+    own = chosen.record.partition(":")[2]
+    others = (record["id"] for record in chosen.records if record["kind"] in _MONEY)
+    named = [each for each in others if each != own]
     return day.chance.choice(["", *named]) if action in _AIMED else ""
 
 
