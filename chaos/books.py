@@ -49,8 +49,12 @@ _LEDGER = {
     """,
     "decision": "SELECT kind, record, amount_minor FROM decisions",
     "company": "SELECT state, is_default FROM connections",
-    # One made out of doubt is told as adopted, so only the records are compared.
-    "audited": "SELECT DISTINCT side, record FROM audit_log WHERE side <> 'ledger'",
+    # What was made and came out of doubt is told as adopted, which is the ledger's own effect.
+    "audited": """
+        SELECT DISTINCT CASE WHEN side = 'ledger' THEN 'quickbooks' ELSE side END, record
+        FROM audit_log WHERE side <> 'ledger' OR effect LIKE 'adopt %'
+            OR effect LIKE 'credit application %'
+    """,
     "unfulfilled request": "SELECT requested_by FROM sync_requests WHERE fulfilled_by IS NULL",
 }
 _LINKS = """

@@ -166,7 +166,7 @@ class AlgaPsa:
     def mirror_links(self, realm: str, links: Mapping[str, str]) -> set[str]:
         """Have AlgaPSA protect linked invoices (invoice id to QuickBooks id); Community only.
 
-        Returns the invoices newly mapped.
+        Returns those that a mapping of ours protects now.
         """
         if not links or self.edition() is Edition.ENTERPRISE:
             return set()

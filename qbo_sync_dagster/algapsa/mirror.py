@@ -21,7 +21,14 @@ _INSERT = f"""
         'synced', now(), jsonb_build_object('{METADATA_KEY}', jsonb_build_object('realm', :realm))
     FROM jsonb_each_text(CAST(:links AS jsonb)) link
     ON CONFLICT DO NOTHING
-    RETURNING alga_entity_id
+"""
+_STANDING = f"""
+    SELECT mapped.alga_entity_id FROM tenant_external_entity_mappings mapped
+    JOIN jsonb_each_text(CAST(:links AS jsonb)) link
+        ON mapped.alga_entity_id = link.key AND mapped.external_entity_id = link.value
+    WHERE mapped.tenant = :tenant AND mapped.integration_type = 'quickbooks_online'
+        AND mapped.alga_entity_type = 'invoice'
+        AND mapped.metadata->'{METADATA_KEY}'->>'realm' = :realm
 """
 # A document that was created anew has another object: the row that names the old one gives way.
 _DELETE_OUTDATED = f"""
@@ -42,14 +49,15 @@ _DELETE = f"""
 
 
 def mirror(source: Source, realm: str, links: Mapping[str, str]) -> set[str]:
-    """Mirror links, invoice id to QuickBooks id; returns those that were not mapped so before.
+    """Mirror links, invoice id to QuickBooks id; returns those that rows of ours mirror now.
 
     Replaying it changes nothing, and a mapping of AlgaPSA's own stays as it is.
     """
     values = source.bind({"realm": realm, "links": json.dumps(dict(links))})
     with translated_faults(), source.engine.begin() as connection:
         connection.execute(sa.text(_DELETE_OUTDATED), values)
-        return set(connection.execute(sa.text(_INSERT), values).scalars())
+        connection.execute(sa.text(_INSERT), values)
+        return set(connection.execute(sa.text(_STANDING), values).scalars())
 
 
 def unmirror(source: Source, realm: str, invoice_ids: Collection[str]) -> set[str]:

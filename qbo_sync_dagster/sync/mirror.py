@@ -14,7 +14,7 @@ def mirror_links(ctx: CycleContext) -> int:
     """Mirror links that AlgaPSA does not know yet; returns how many rows were written.
 
     The mark in the ledger follows the write, so a crash between them repeats a write that changes
-    nothing.
+    nothing. What was written then is put on record with the mark, by whichever cycle makes it.
     """
     if not ctx.connection.is_default:
         return 0
@@ -26,7 +26,7 @@ def mirror_links(ctx: CycleContext) -> int:
             return written
         ctx.check_lease()
         pairs = {link.algapsa_id: link.quickbooks_id for link in unknown}
-        fresh = ctx.algapsa.mirror_links(ctx.realm, pairs)
+        protected = ctx.algapsa.mirror_links(ctx.realm, pairs)
         with ctx.ledger() as connection:
             links.mark_mirrored(connection, [link.link_id for link in unknown])
             audit.append(
@@ -34,8 +34,8 @@ def mirror_links(ctx: CycleContext) -> int:
                 ctx.realm,
                 [
                     audit.Effect("algapsa", "protect invoice", f"invoice:{invoice_id}")
-                    for invoice_id in sorted(fresh)
+                    for invoice_id in sorted(protected)
                 ],
             )
-        written += len(fresh)
-        ctx.tally.algapsa_writes += len(fresh)
+        written += len(protected)
+        ctx.tally.algapsa_writes += len(protected)

@@ -12,6 +12,7 @@ from qbo_sync_dagster.actions.re_exporting import re_export
 from qbo_sync_dagster.sandbox.algapsa import edits
 from qbo_sync_dagster.sync.cycle import last_end, run_cycle
 from tests.scenarios.conftest import NAMES, build_company
+from tests.scenarios.test_payments_crash import LEASE_RUN_OUT, die, killed_at
 
 
 def _mappings(world) -> list[tuple[Any, ...]]:
@@ -43,6 +44,23 @@ class TestCommunity:
 
         assert len(_mappings(world)) == 1
         assert (first.health.algapsa_writes, second.health.algapsa_writes) == (1, 0)
+
+    def test_a_mapping_whose_writer_died_is_put_on_record_by_the_next_cycle(
+        self, world, monkeypatch
+    ) -> None:
+        invoice = world.invoice()
+        with killed_at("qbo_sync_dagster.sync.mirror.links.mark_mirrored", monkeypatch):
+            die(world)
+        assert [row[0] for row in _mappings(world)] == [invoice.invoice_id]
+        recorded = "SELECT record FROM audit_log WHERE effect = 'protect invoice'"
+        assert world.in_ledger(recorded) == []
+
+        world.later(LEASE_RUN_OUT)
+        world.cycle()
+        world.cycle()
+
+        assert world.in_ledger(recorded) == [(f"invoice:{invoice.invoice_id}",)]
+        assert len(_mappings(world)) == 1
 
     def test_a_linked_invoice_is_mapped_too(self, world) -> None:
         company = world.company
