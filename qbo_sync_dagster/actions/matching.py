@@ -57,7 +57,7 @@ def _match(engine: SyncEngine, connection: sa.Connection, case: Case, target: st
             f"{linked[0].quickbooks_id} already."
         )
     withdraw_push(connection, case.realm, row_id)
-    snapshot = {"total_minor": receipt.net}
+    snapshot = {"total_minor": receipt.net, "taken_before": receipt.taken_back}
     if linked:
         links.update(connection, linked[0].link_id, snapshot=snapshot, accepted_minor=0)
     else:

@@ -42,9 +42,15 @@ def re_export_payment(engine: SyncEngine, choice: Choice) -> str:
 def follow_quickbooks(engine: SyncEngine, choice: Choice) -> str:
     """Have AlgaPSA show a matched payment as QuickBooks has it now: by rows of ours, next cycle.
 
-    Raises ActionRefusedError for a payment that AlgaPSA sent, or that QuickBooks did not change.
+    Raises ActionRefusedError for a payment that AlgaPSA sent, that QuickBooks did not change, or
+    of which AlgaPSA took a part back itself; and AlgaPsaError.
     """
-    return decide(engine.ledger, choice, Action.APPLY, _follow)
+    return decide(
+        engine.ledger,
+        choice,
+        Action.APPLY,
+        lambda connection, case: _follow(engine, connection, case),
+    )
 
 
 def withdraw_re_export(connection: sa.Connection, case: Case) -> bool:
@@ -71,7 +77,8 @@ def _accept(engine: SyncEngine, connection: sa.Connection, case: Case) -> str:
         receipt = receipt_of(engine, connection, case.realm, case.record_id)
         _as_seen(case, str(receipt.net))
         for link in linked:
-            links.update(connection, link.link_id, snapshot={"total_minor": receipt.net})
+            snapshot = {"total_minor": receipt.net, "taken_before": link.taken_before}
+            links.update(connection, link.link_id, snapshot=snapshot)
     else:
         withdraw_re_export(connection, case)
         linked = payment_links.of_payments(connection, case.realm, [case.record_id])
@@ -171,7 +178,7 @@ def _file(connection: sa.Connection, case: Case, link: PaymentLink) -> None:
     operations.queue(connection, case.realm, [new])
 
 
-def _follow(connection: sa.Connection, case: Case) -> str:
+def _follow(engine: SyncEngine, connection: sa.Connection, case: Case) -> str:
     if is_row(case.record_id):
         raise ActionRefusedError(
             "QuickBooks did not change this payment: AlgaPSA took something of it back. Correct it "
@@ -183,6 +190,14 @@ def _follow(connection: sa.Connection, case: Case) -> str:
             "Only a payment that was entered on both sides can be followed. One that came from "
             "AlgaPSA is sent there again, or its change is accepted."
         )
+    for link in linked:
+        # A row of ours takes back what was matched: what AlgaPSA took of it since would go twice.
+        receipt = receipt_of(engine, connection, case.realm, link.algapsa_id)
+        if receipt.taken_back > link.taken_before:
+            raise ActionRefusedError(
+                "AlgaPSA took a part of its payment back itself. Enter there what QuickBooks has "
+                "now and match the two again, or accept the difference."
+            )
     decisions.decide(
         connection,
         case.realm,

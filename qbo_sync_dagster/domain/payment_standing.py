@@ -83,8 +83,9 @@ class PaymentDecisions:
     other payment has used. `open_difference`: invoices whose totals differ and wait for staff,
     or were not compared yet.
     `both_real`: invoices where staff said that both payments are real money. `matched_rows`:
-    AlgaPSA payment rows that staff or a pairing linked to this payment, and `follows` that staff
-    want this version of it in AlgaPSA although it was changed since. `with_counterpart`:
+    AlgaPSA payment rows that staff or a pairing linked to this payment, `taken_before` what AlgaPSA
+    had taken back of such a row by then, and `follows` that staff want this version of it in
+    AlgaPSA although it was changed since. `with_counterpart`:
     AlgaPSA payments and credit applications that a live QuickBooks payment already answers to.
     """
 
@@ -92,6 +93,7 @@ class PaymentDecisions:
     open_difference: Collection[str] = ()
     both_real: Collection[str] = ()
     matched_rows: Collection[str] = ()
+    taken_before: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     follows: bool = False
     with_counterpart: Collection[str] = ()
 

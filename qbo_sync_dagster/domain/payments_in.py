@@ -7,7 +7,7 @@ and a restored backup: it gives the difference as rows to append. Loading and wr
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qbo_sync_dagster.domain import payment_ids
 from qbo_sync_dagster.domain.money import has_cents
@@ -86,6 +86,7 @@ def plan_payment(
     """
     if stale := _overtaken(wanted, standing):
         return stale
+    standing = _as_matched(standing, decisions)
     positions = _positions(wanted, standing, invoices, decisions)
     if reasons := _matched_reasons(positions, standing, decisions):
         return PaymentPlan(refusal=Refusal(reasons, _withheld(positions, ())))
@@ -104,6 +105,18 @@ def _overtaken(wanted: WantedPayment, standing: Sequence[StandingRow]) -> StaleP
     if wanted.is_deleted or not (was_deleted or newest > wanted.version):
         return None
     return StalePlan(wanted.payment_id, wanted.version, newest)
+
+
+def _as_matched(
+    standing: Sequence[StandingRow], decisions: PaymentDecisions
+) -> tuple[StandingRow, ...]:
+    """A matched row stands for what was left of it then: AlgaPSA's reversals are its own."""
+    return tuple(
+        replace(row, minor=row.minor - decisions.taken_before.get(row.row_id, 0))
+        if row.kind is RowKind.MATCHED
+        else row
+        for row in standing
+    )
 
 
 def _positions(

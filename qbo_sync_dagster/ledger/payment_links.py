@@ -47,6 +47,11 @@ class PaymentLink:
         return self.origin in PUSHED_ORIGINS
 
     @property
+    def taken_before(self) -> int:
+        """What AlgaPSA had taken back of its row, in minor units, when staff matched it."""
+        return int((self.snapshot or {}).get("taken_before", 0))
+
+    @property
     def is_live_there(self) -> bool:
         """Whether QuickBooks showed the payment last as neither void nor gone."""
         return bool((self.shown or {}).get("state", "live") == "live")

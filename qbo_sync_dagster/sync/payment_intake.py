@@ -267,6 +267,7 @@ def _recognised(
         judged = replace(
             _decisions(invoices, answered, both_real),
             matched_rows=frozenset(link.algapsa_id for link in own),
+            taken_before={link.algapsa_id: link.taken_before for link in own},
             follows=found.followed.get(payment.payment_id) == change.version,
         )
         due.append(DuePayment(change, wanted, frozenset(touched), judged))

@@ -223,6 +223,47 @@ def test_a_change_of_algapsas_own_is_not_quickbooks_to_follow(world, matched) ->
         act(world, DRIFT, Action.APPLY)
 
 
+def test_what_is_left_of_a_payment_is_matched_once_and_for_all(world) -> None:
+    invoice = world.exported(10_000)
+    row = world.record_in_algapsa(invoice, 4_000)
+    world.do(payments.reverse_payment, row, 1_000)
+    world.pay((invoice, "30.00"))
+    world.cycle()
+
+    act(world, SAME, Action.MATCH)
+
+    settled(world)
+    assert world.rows(invoice) == [4_000, -1_000]
+
+
+def test_reduced_on_both_sides_it_is_matched_again(world, matched) -> None:
+    invoice, row, payment = matched
+    world.do(payments.reverse_payment, row, 1_000)
+    world.repay(payment, (invoice, "30.00"))
+    world.cycle()
+    [number, *_] = [each.number for each in world.open() if each.record == f"payment:{payment}"]
+    choice = Choice(number, "Ada", "as the bank statement shows")
+
+    resolve(world.engine, Resolution(Action.MATCH, choice, row))
+
+    settled(world)
+    assert world.rows(invoice) == [4_000, -1_000]
+
+
+def test_quickbooks_is_not_followed_beside_what_algapsa_took_back(world, matched) -> None:
+    invoice, row, payment = matched
+    world.do(payments.reverse_payment, row, 1_000)
+    world.repay(payment, (invoice, "20.00"))
+    world.cycle()
+    [number] = [each.number for each in world.open() if each.record == f"payment:{payment}"]
+
+    with pytest.raises(ActionRefusedError, match="took a part of its payment back itself"):
+        resolve(world.engine, Resolution(Action.APPLY, Choice(number, "Ada", "bank"), ""))
+
+    world.cycle()
+    assert world.rows(invoice) == [4_000, -1_000]
+
+
 def test_a_payment_that_we_pushed_is_never_followed(world) -> None:
     invoice = world.exported(10_000)
     world.record_in_algapsa(invoice, 4_000)
