@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from qbo_sync_dagster.sync.auditing import Audited, verify_logs
 from qbo_sync_dagster.cli.errors import CommandError
 from qbo_sync_dagster.cli.failures import command_group
 from qbo_sync_dagster.cli.opening import opened_ledger
@@ -15,6 +14,7 @@ from qbo_sync_dagster.cli.output import JsonFlag, answer, answer_json, working
 from qbo_sync_dagster.cli.parameters import AnyCompany
 from qbo_sync_dagster.ledger.audit import Head
 from qbo_sync_dagster.panels import words
+from qbo_sync_dagster.sync.auditing import Audited, verify_logs
 
 app = command_group("audit", "The log of every effect on either side.")
 
