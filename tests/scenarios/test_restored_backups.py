@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
+from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.ledger import connections
 from qbo_sync_dagster.sandbox.postgres import EmbeddedServer
 from qbo_sync_dagster.sync.sweep import plan_lost_payments
 
 from .conftest import Books, World
+from .deciding import decide
 
 Restore = Callable[[], None]
 
@@ -48,9 +51,15 @@ class Backups:
         return restore
 
     def _leave(self) -> None:
-        """A database is copied only while nobody is connected to it."""
+        """A database is copied only while nobody is connected to it; sessions end a while late."""
         self._world.owner.dispose()
         self._world.reopen(self._world.engine.config)
+        names = [str(self._world.owner.url.database), str(self._world.engine.ledger.url.database)]
+        everywhere = sa.create_engine(self._world.owner.url.set(database="postgres"))
+        with everywhere.connect() as connection:
+            end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY(:n)"
+            connection.execute(sa.text(end), {"n": names})
+        everywhere.dispose()
 
     def close(self) -> None:
         for copy in self._copies:
@@ -242,6 +251,15 @@ def test_a_payment_of_algapsa_that_it_lost_and_staff_enter_again_is_not_sent_twi
     assert objects(world)["Payment"] == 1
     assert world.rows(invoice) == [4_000]
     assert world.titles() == ["Same payment on both sides?"]
+
+    [row] = [each.payment_id for each in world.payment_rows(invoice)]
+    decide(world, "Same payment on both sides?", Action.MATCH, row)
+    for _ in range(2):
+        assert world.cycle().outcome == "succeeded"
+    assert objects(world)["Payment"] == 1
+    assert world.rows(invoice) == [4_000]
+    assert (world.titles(), world.operations()) == ([], {})
+    assert sweep(world) == 0
 
 
 def test_a_payment_of_algapsa_that_it_lost_comes_back_from_quickbooks(
