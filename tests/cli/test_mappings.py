@@ -179,3 +179,12 @@ def test_a_typing_error_is_answered_with_what_was_meant(desk: Desk) -> None:
 
 def test_a_file_that_names_no_object_is_no_success(desk: Desk) -> None:
     assert "nothing to map" in desk.refused("service,Endpoint,,")
+
+
+def test_two_lines_that_contradict_each_other_are_refused(desk: Desk) -> None:
+    told = desk.refused(
+        "service,Endpoint,,Endpoint", "service,Endpoint,,Backup and recovery", "service,Backup,,"
+    )
+
+    assert "Line 3: Endpoint is mapped to two objects." in told
+    assert desk.rows()["Endpoint"]["state"] == "missing"

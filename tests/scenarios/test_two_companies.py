@@ -15,6 +15,7 @@ from qbo_sync_dagster.domain.operation_kinds import EXPORT_INVOICE
 from qbo_sync_dagster.ledger import connections, cycles, links, operations
 from qbo_sync_dagster.ledger.errors import LedgerError
 from qbo_sync_dagster.onboarding.clients import ClientChoices, decide_clients, propose_clients
+from qbo_sync_dagster.onboarding.history import propose_history
 from qbo_sync_dagster.sandbox.algapsa import tenants
 from tests.scenarios.conftest import NAMES, Company, World, build_company
 
@@ -277,3 +278,12 @@ def test_a_client_of_the_other_company_asks_nobody_for_a_customer_here(world, se
 
     [match] = [each for each in found if each.client_id == made]
     assert (match.elsewhere, match.is_open) == ("Cedar Ridge Labs", False)
+
+
+def test_booked_invoices_of_the_other_company_are_not_proposed_here(world, second) -> None:
+    ours, theirs = world.history(), world.history()
+    move(world, theirs, second)
+
+    found = propose_history(world.engine, world.company.realm)
+
+    assert [each.number for each in found] == [ours.number]
