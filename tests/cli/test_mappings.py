@@ -188,3 +188,15 @@ def test_two_lines_that_contradict_each_other_are_refused(desk: Desk) -> None:
 
     assert "Line 3: Endpoint is mapped to two objects." in told
     assert desk.rows()["Endpoint"]["state"] == "missing"
+
+
+def test_what_is_gone_is_not_mapped_anew_by_its_name_alone(
+    desk: Desk, sandbox: SandboxControl
+) -> None:
+    desk.shell.ok("mappings", "accept", desk.realm)
+    sandbox.edit(desk.realm, "Item", desk.items["Endpoint"], Active=False, Name="Endpoint (old)")
+    sandbox.item(desk.realm, "Endpoint")
+
+    assert "Nothing to link" in desk.shell.ok("mappings", "accept", desk.realm)
+
+    assert desk.rows()["Endpoint"]["quickbooks_id"] == desk.items["Endpoint"]
