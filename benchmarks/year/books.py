@@ -146,8 +146,8 @@ class Books:
 
     def _credit_uses(self) -> Iterator[Component]:
         """What each credit note gave to each invoice."""
-        algapsa = self.applications()
-        quickbooks = self.spent()
+        algapsa = self.applications
+        quickbooks = self.spent
         for note, invoice in sorted({*algapsa, *quickbooks}):
             yield Component(
                 "credit",
@@ -158,6 +158,7 @@ class Books:
                 sum(quickbooks.get((note, invoice), {}).values()),
             )
 
+    @cached_property
     def applications(self) -> Mapping[tuple[str, str], dict[str, int]]:
         """AlgaPSA's uses of credit by (note, invoice): each application with its amount."""
         found: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
@@ -166,6 +167,7 @@ class Books:
                 found[row.note, row.invoice][row.application] = int(row.amount)
         return found
 
+    @cached_property
     def spent(self) -> Mapping[tuple[str, str], dict[str, int]]:
         """What linked memos gave to linked invoices in QuickBooks: each payment with its part."""
         found: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))

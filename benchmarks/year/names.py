@@ -282,8 +282,8 @@ class _Ledger:
     def credit(self, component: Component) -> Iterator[Step]:
         """Each use of a credit note: linked, still to send, to take back, or QuickBooks' own."""
         key = component.record, component.document
-        applied = dict(self._books.applications().get(key, {}))
-        spent = dict(self._books.spent().get(key, {}))
+        applied = dict(self._books.applications.get(key, {}))
+        spent = dict(self._books.spent.get(key, {}))
         for link in self._books.links:
             if link.kind == "credit_application" and self._is_about(link, component):
                 yield from self._linked_use(link, applied, spent)
