@@ -57,6 +57,12 @@ def poll(ctx: CycleContext, unanswered: Iterable[postings.Posting]) -> Polled:
         days = (asked_at - since).days
         return _swept(ctx, since, asked_at, f"the last poll was {days} days ago", unanswered)
     changes = ctx.quickbooks.cdc(ENTITIES, since)
+    behind = asked_at - changes.time
+    if behind > OVERLAP:
+        # The instant asked from is of our clock until QuickBooks' clock has passed the time of
+        # connecting: what it stamped by its own would lie before, and never be seen.
+        since -= behind
+        changes = ctx.quickbooks.cdc(ENTITIES, since)
     if not changes.complete:
         return _swept(ctx, since, asked_at, "more changes than one answer holds", unanswered)
     return _stored(ctx, since, asked_at, changes.time, changes.objects, None)
