@@ -61,6 +61,7 @@ class World:
     realm: str
     item: str
     customers: dict[str, str]
+    go_live: date
     naps: Naps = field(default_factory=Naps)
 
     # The engine
@@ -200,7 +201,7 @@ class World:
 
     def history(self, cents: int = 10_000, client: int = 0) -> tuple[str, str]:
         """An invoice from before the sync on both sides, linked on neither: both its ids."""
-        day = self.today - timedelta(days=40)
+        day = self.go_live - timedelta(days=30)
         invoice = self.draft(cents, client, day=day)
         self.do(invoices.finalize_invoice, invoice, today=day)
         made = self.quickbooks.invoice(
@@ -250,6 +251,7 @@ def build_world(
         company.realm,
         item,
         customers,
+        stores.now().date() - timedelta(days=10),
     )
     _connect(world, company.refresh_token)
     return world
@@ -262,7 +264,7 @@ def _connect(world: World, refresh_token: str) -> None:
         company_name="Cedar Ridge IT",
         time_zone="UTC",
         refresh_token=refresh_token,
-        go_live_date=world.today - timedelta(days=10),
+        go_live_date=world.go_live,
     )
     with world.engine() as engine:
         connect_company(engine.ledger, engine.cipher, wanted)
