@@ -138,14 +138,17 @@ class _Ledger:
         agreed = int((link.snapshot or link.shown or {}).get("total_minor", 0))
         shown = int((link.shown or link.snapshot or {}).get("total_minor", 0))
         yield Step("unseen in QuickBooks", component.quickbooks - shown, frozenset())
-        yield Step("drift", shown - agreed, self._of([component.record], *_DRIFT))
+        drift = shown - agreed
+        changed = agreed - link.difference_minor - component.algapsa
+        # The same change on both sides, such as a void, leaves nothing to tell.
+        if drift + changed:
+            yield Step("drift", drift, self._of([component.record], *_DRIFT))
+            told = self._of([component.record], *_CHANGED)
+            yield Step("changed in AlgaPSA", changed, told)
         open_part = link.difference_minor - link.accepted_minor
         told = self._of([component.record], "exception total_difference", *_DRIFT)
         yield Step("total difference", open_part, told)
         yield Step("accepted", link.accepted_minor, frozenset({_ACCEPTED}))
-        then = agreed - link.difference_minor
-        told = self._of([component.record], *_CHANGED)
-        yield Step("changed in AlgaPSA", then - component.algapsa, told)
 
     def _given_up(self, component: Component, link: Any) -> Iterator[Step]:  # noqa: ANN401
         yield Step("given up", link.accepted_minor, frozenset({"closed by acceptance"}))
