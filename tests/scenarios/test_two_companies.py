@@ -17,6 +17,7 @@ from qbo_sync_dagster.ledger.errors import LedgerError
 from qbo_sync_dagster.onboarding.clients import ClientChoices, decide_clients, propose_clients
 from qbo_sync_dagster.onboarding.history import propose_history
 from qbo_sync_dagster.sandbox.algapsa import tenants
+from qbo_sync_dagster.sync.invoice_status import invoice_statuses
 from tests.scenarios.conftest import NAMES, Company, World, build_company
 
 CHANGED = "Exported invoice was changed in QuickBooks"
@@ -287,3 +288,14 @@ def test_booked_invoices_of_the_other_company_are_not_proposed_here(world, secon
     found = propose_history(world.engine, world.company.realm)
 
     assert [each.number for each in found] == [ours.number]
+
+
+def test_the_list_of_invoices_leaves_out_those_of_the_other_company(world, second) -> None:
+    ours, theirs = world.invoice(), world.invoice()
+    move(world, theirs, second)
+
+    here = invoice_statuses(world.engine, world.company.realm)
+    there = invoice_statuses(world.engine, second.realm)
+
+    assert [each.number for each in here] == [ours.number]
+    assert [each.number for each in there] == [theirs.number]
