@@ -69,7 +69,7 @@ def queue_credits(ctx: CycleContext) -> CreditsQueued:
     wanted = [
         each for each in applications if is_wanted(each, scope) and not left_alone.covers(each)
     ]
-    payments = _waiting_payments(ctx) if wanted else []
+    payments = _waiting_payments(ctx) if applications else []
     disputes = _disputes(ctx, applications, payments)
     with ctx.ledger() as connection:
         # Those that an unsettled payment turned out to be have their link by now.

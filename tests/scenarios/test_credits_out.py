@@ -359,6 +359,28 @@ def test_credit_on_an_invoice_that_staff_keep_out_of_quickbooks_is_told(world) -
     assert world.titles() == []
 
 
+def test_a_note_spent_twice_stays_told_once_its_own_application_was_given_up(world) -> None:
+    first, second = world.exported(10_000), world.exported(10_000)
+    note(world)
+    world.cycle()
+    apply(world, second)
+    realm = world.company.realm
+    world.quickbooks.fault("fault:6000", realm=realm, kind="create", entity="Payment", times=50)
+    world.cycle()
+    world.quickbooks.clear_faults(realm)
+    [given_up] = world.titles()
+    world.dismiss(given_up)
+
+    [memo] = world.quickbooks.list(realm, "CreditMemo")
+    customer = world.company.customers[world.clients[0]]
+    world.quickbooks.apply_credit(
+        realm, customer, world.quickbooks_id(first), memo["Id"], Decimal(30)
+    )
+    for _ in range(2):
+        world.cycle()
+        assert world.titles() == [DIFFERENT]
+
+
 def test_credit_used_on_an_invoice_that_is_no_business_of_ours(world) -> None:
     invoice = world.exported(10_000)
     note(world)
