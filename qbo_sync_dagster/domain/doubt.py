@@ -13,8 +13,24 @@ from enum import Enum
 MAY_STILL_ARRIVE = timedelta(seconds=130)
 # Intuit tells nothing certain about how long a request id is remembered; a day was seen.
 RESEND_WITHIN = timedelta(hours=12)
-# QuickBooks stamps whole seconds, and how far its clock is off ours is known to a call's length.
+# QuickBooks stamps whole seconds, and no clock runs quite evenly.
 STAMPED_WITHIN = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """How far QuickBooks' clock is ahead of ours; between these two, as it was told by a call."""
+
+    least: timedelta
+    most: timedelta
+
+
+def ahead_by(told: datetime, *, asked_at: datetime, answered_at: datetime) -> Ahead:
+    """What an answer that bears the time `told` shows of QuickBooks' clock.
+
+    It was read at some instant of the call, which may have waited for minutes to be let in.
+    """
+    return Ahead(least=told - answered_at, most=told - asked_at)
 
 
 class Verdict(Enum):
@@ -61,16 +77,17 @@ def judge(evidence: Evidence) -> Verdict:
 
 
 def may_be_made_by(
-    created_at: datetime | None, *, first_sent_at: datetime, sent_at: datetime
+    created_at: datetime | None, *, ahead: Ahead, first_sent_at: datetime, sent_at: datetime
 ) -> bool:
-    """Whether an object was created when a posting may have made it, all on one clock.
+    """Whether an object was created, by QuickBooks' clock, when a posting may have made it.
 
     Of one without a time of creation nobody can say that it was not.
     """
     if created_at is None:
         return True
-    earliest = first_sent_at - STAMPED_WITHIN
-    return earliest <= created_at <= sent_at + MAY_STILL_ARRIVE + STAMPED_WITHIN
+    earliest, latest = created_at - ahead.most, created_at - ahead.least
+    last_arrival = sent_at + MAY_STILL_ARRIVE
+    return first_sent_at - STAMPED_WITHIN <= latest and earliest <= last_arrival + STAMPED_WITHIN
 
 
 class ChangeVerdict(Enum):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from qbo_sync_dagster.domain.doubt import RESEND_WITHIN, STAMPED_WITHIN
+from qbo_sync_dagster.domain.doubt import RESEND_WITHIN, STAMPED_WITHIN, Ahead, ahead_by
 from qbo_sync_dagster.ledger import inbox, links, postings
 from qbo_sync_dagster.quickbooks.answers import RawObject
 from qbo_sync_dagster.sync.context import CycleContext
@@ -29,9 +29,9 @@ _KIND_OF = {
 class Polled:
     """What a poll brought. `server_time` becomes the cursor, `asked_at` is on the ledger's clock.
 
-    `ahead` is how far QuickBooks' clock is ahead of the ledger's, give or take a call; `sweep`
-    says why the change poll alone could not be trusted; None if it could. Of the entities in
-    `blind` something may have been deleted that no answer told of.
+    `ahead` is how far QuickBooks' clock is ahead of the ledger's; `sweep` says why the change poll
+    alone could not be trusted; None if it could. Of the entities in `blind` something may have
+    been deleted that no answer told of.
     """
 
     since: datetime
@@ -40,7 +40,7 @@ class Polled:
     objects: tuple[RawObject, ...]
     received: int
     sweep: str | None
-    ahead: timedelta
+    ahead: Ahead
     blind: frozenset[str] = frozenset()
 
 
@@ -57,15 +57,15 @@ def poll(ctx: CycleContext, unanswered: Iterable[postings.Posting]) -> Polled:
         days = (asked_at - since).days
         return _swept(ctx, since, asked_at, f"the last poll was {days} days ago", unanswered)
     changes = ctx.quickbooks.cdc(ENTITIES, since)
-    behind = asked_at - changes.time
-    if behind > OVERLAP:
+    ahead = ahead_by(changes.time, asked_at=asked_at, answered_at=ctx.engine.now())
+    if -ahead.least > OVERLAP:
         # The instant asked from is of our clock until QuickBooks' clock has passed the time of
         # connecting: what it stamped by its own would lie before, and never be seen.
-        since -= behind
+        since += ahead.least
         changes = ctx.quickbooks.cdc(ENTITIES, since)
     if not changes.complete:
         return _swept(ctx, since, asked_at, "more changes than one answer holds", unanswered)
-    return _stored(ctx, since, asked_at, changes.time, changes.objects, None)
+    return _stored(ctx, since, asked_at, changes.time, ahead, changes.objects, None)
 
 
 def _swept(
@@ -76,25 +76,24 @@ def _swept(
     unanswered: Iterable[postings.Posting],
 ) -> Polled:
     """Query each entity by time of change, then look which linked objects are gone."""
-    objects: list[RawObject] = []
-    began: datetime | None = None
-    for entity in ENTITIES:
-        sweep = ctx.quickbooks.changed_since(entity, since)
-        began = began or sweep.time
-        objects.extend(sweep.objects)
+    started = ctx.engine.now()
+    first = ctx.quickbooks.changed_since(ENTITIES[0], since)
+    ahead = ahead_by(first.time, asked_at=started, answered_at=ctx.engine.now())
+    objects = list(first.objects)
+    for entity in ENTITIES[1:]:
+        objects.extend(ctx.quickbooks.changed_since(entity, since).objects)
     objects.extend(_vanished(ctx, {(item.entity, item.id) for item in objects}))
-    began = began or asked_at
-    gone, blind = _gone_since_sent(ctx, asked_at, began - asked_at, unanswered)
+    gone, blind = _gone_since_sent(ctx, asked_at, ahead, unanswered)
     known = {(item.entity, item.id) for item in objects}
     objects.extend(item for item in gone if (item.entity, item.id) not in known)
-    stored = _stored(ctx, since, asked_at, began, objects, reason)
+    stored = _stored(ctx, since, asked_at, first.time, ahead, objects, reason)
     return replace(stored, blind=blind)
 
 
 def _gone_since_sent(
     ctx: CycleContext,
     asked_at: datetime,
-    ahead: timedelta,
+    ahead: Ahead,
     unanswered: Iterable[postings.Posting],
 ) -> tuple[list[RawObject], frozenset[str]]:
     """What was deleted since creates were sent that got no answer, and where more may have been.
@@ -110,7 +109,7 @@ def _gone_since_sent(
     gone: list[RawObject] = []
     blind = set()
     for entity, since in sent.items():
-        changes = ctx.quickbooks.cdc([entity], since + ahead - STAMPED_WITHIN)
+        changes = ctx.quickbooks.cdc([entity], since + ahead.least - STAMPED_WITHIN)
         gone += [item for item in changes.objects if item.deleted]
         if not changes.complete:
             blind.add(entity)
@@ -150,6 +149,7 @@ def _stored(
     since: datetime,
     asked_at: datetime,
     server_time: datetime,
+    ahead: Ahead,
     objects: Iterable[RawObject],
     sweep: str | None,
 ) -> Polled:
@@ -159,5 +159,4 @@ def _stored(
         inbox.supersede(connection, ctx.realm)
     # A time ahead of ours would have every later poll skip changes: an earlier one costs nothing.
     known_until = min(server_time, asked_at)
-    ahead = server_time - asked_at
     return Polled(since, asked_at, known_until, kept, received, sweep, ahead)

@@ -76,13 +76,17 @@ class EditedObjects:
     def note(self, item: RawObject) -> None:
         """Remember the object if somebody has saved it."""
         if not item.is_as_created:
-            created = item.created_at
-            self._created[item.id] = created and created - self._ahead
+            self._created[item.id] = item.created_at
 
     def that_may_be(self, posting: postings.Posting, *, but: Collection[str]) -> int:
         """How many of them the posting may have made, leaving out those known to be others."""
         return sum(
-            may_be_made_by(created, first_sent_at=posting.first_sent_at, sent_at=posting.sent_at)
+            may_be_made_by(
+                created,
+                ahead=self._ahead,
+                first_sent_at=posting.first_sent_at,
+                sent_at=posting.sent_at,
+            )
             for object_id, created in self._created.items()
             if object_id not in but
         )

@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 
 from qbo_sync_dagster.domain.doubt import (
+    Ahead,
     ChangeVerdict,
     Evidence,
     Verdict,
+    ahead_by,
     judge,
     judge_change,
     may_be_made_by,
 )
 
 SENT = datetime(2026, 3, 2, 9, tzinfo=UTC)
+IN_STEP = Ahead(timedelta(0), timedelta(0))
 
 
 def after(**since: float) -> datetime:
@@ -136,8 +139,27 @@ def test_only_what_was_created_while_it_may_have_arrived_can_be_its_object(
     created: dict[str, float], expected: bool
 ) -> None:
     times = {"first_sent_at": SENT, "sent_at": after(minutes=10)}
-    assert may_be_made_by(after(**created), **times) is expected
+    assert may_be_made_by(after(**created), ahead=IN_STEP, **times) is expected
+
+
+@pytest.mark.parametrize(
+    ("created", "expected"),
+    [
+        pytest.param({"minutes": -4, "seconds": -1}, False, id="before it was sent in any case"),
+        pytest.param({"minutes": -4}, True, id="after, if their clock is three minutes behind"),
+        pytest.param({"minutes": 10}, True, id="in time, if their clock is seven minutes ahead"),
+        pytest.param({"minutes": 10, "seconds": 11}, False, id="too late in any case"),
+    ],
+)
+def test_how_far_the_clocks_are_apart_is_known_only_to_the_length_of_a_call(
+    created: dict[str, float], expected: bool
+) -> None:
+    ahead = ahead_by(after(minutes=7), asked_at=SENT, answered_at=after(minutes=10))
+
+    judged = may_be_made_by(after(**created), ahead=ahead, first_sent_at=SENT, sent_at=SENT)
+
+    assert judged is expected
 
 
 def test_of_what_does_not_say_when_it_was_created_nothing_can_be_ruled_out() -> None:
-    assert may_be_made_by(None, first_sent_at=SENT, sent_at=SENT)
+    assert may_be_made_by(None, ahead=IN_STEP, first_sent_at=SENT, sent_at=SENT)
