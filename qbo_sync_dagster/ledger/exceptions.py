@@ -181,6 +181,15 @@ def close(connection: sa.Connection, number: int, state: str, by: str, reason: s
     return bool(result.rowcount)
 
 
+def stand_for(connection: sa.Connection, number: int, version: str) -> None:
+    """Have an open exception judge the record as it is by now: what it tells stays true of it."""
+    connection.execute(
+        sa.update(exceptions)
+        .where(exceptions.c.number == number, exceptions.c.state == "open")
+        .values(version=version)
+    )
+
+
 def dismissed_versions(
     connection: sa.Connection, realm: str, kinds: Collection[ExceptionKind]
 ) -> set[tuple[str, str, str]]:

@@ -6,7 +6,7 @@ Local, no calls. Carrying one out is `voids_out`'s business.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -85,12 +85,32 @@ def review_voids(ctx: CycleContext) -> None:
     found = ctx.algapsa.document_headers([each.record_id for each in waiting])
     headers = {header.invoice_id: header for header in found}
     with ctx.ledger() as connection:
+        _refresh(connection, ctx.realm, headers, [each.record_id for each in waiting])
         for operation in waiting:
             link, header = linked.get(operation.record_id), headers.get(operation.record_id)
             if link is None or not _is_wanted(operation, link, header):
                 withdraw_void(connection, ctx, operation)
             elif operation.reason_code == CLOSED or _has_moved(operation, link):
                 operations.revive(connection, [operation.operation_id])
+
+
+def void_version(header: DocumentHeader | None) -> str:
+    """The version of AlgaPSA's document that a failed void is told for."""
+    return header.fingerprint if header else "deleted"
+
+
+def _refresh(
+    connection: sa.Connection,
+    realm: str,
+    headers: Mapping[str, DocumentHeader],
+    invoice_ids: Sequence[str],
+) -> None:
+    # It is not tried again because AlgaPSA was edited, but staff accept only what they were shown.
+    versions = {f"invoice:{each}": void_version(headers.get(each)) for each in invoice_ids}
+    for told in exceptions.open_ones(connection, realm, ExceptionKind.VOID_FAILING):
+        version = versions.get(told.record, told.version)
+        if version != told.version:
+            exceptions.stand_for(connection, told.number, version)
 
 
 def withdraw_void(

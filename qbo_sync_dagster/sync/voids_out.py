@@ -53,7 +53,13 @@ from qbo_sync_dagster.sync.linked_documents import (
     withdrawn,
 )
 from qbo_sync_dagster.sync.sending import Outgoing, Written
-from qbo_sync_dagster.sync.void_queue import CLOSED, NOT_POSSIBLE, judged_state, withdraw_void
+from qbo_sync_dagster.sync.void_queue import (
+    CLOSED,
+    NOT_POSSIBLE,
+    judged_state,
+    void_version,
+    withdraw_void,
+)
 
 
 class VoidLevel:
@@ -162,8 +168,7 @@ class VoidLevel:
         )
 
     def _version(self, operation: operations.Operation) -> str:
-        header = self._headers.get(operation.record_id)
-        return header.fingerprint if header else "deleted"
+        return void_version(self._headers.get(operation.record_id))
 
     def _hold(self, connection: sa.Connection, operation: operations.Operation) -> None:
         link = self._links[operation.record_id]

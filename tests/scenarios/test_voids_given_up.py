@@ -132,6 +132,21 @@ def test_a_failed_void_is_not_given_up_for_a_version_that_nobody_was_shown(
     assert world.titles() == []
 
 
+def test_a_failed_void_is_given_up_for_the_version_that_a_cycle_showed(
+    world: World, refused: tuple[Books, str]
+) -> None:
+    invoice, _ = refused
+    reprice(world, invoice, 13_000)
+    world.cycle()
+
+    decide(world, FAILING, Action.ACCEPT)
+    world.cycle()
+
+    assert link_of(world, invoice) == ("live", -3_000, -3_000)
+    assert world.titles() == []
+    settled(world)
+
+
 def test_a_draft_stays_told_when_its_failed_void_is_given_up(world: World) -> None:
     invoice = world.exported(10_000)
     world.do(invoices.reopen_invoice, invoice.invoice_id, by_sql=True, today=world.today)
