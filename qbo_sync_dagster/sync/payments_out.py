@@ -148,10 +148,18 @@ class _Planner:
             self._dismissed = exceptions.dismissed_versions(
                 connection, ctx.realm, [*_SETTLED_HERE, *_RAISED_HERE]
             )
-        # Whatever AlgaPSA takes back of it since: it may stand in QuickBooks, and would twice.
-        self._given_up = {
-            record for kind, record, _ in self._dismissed if kind == ExceptionKind.ORPHAN
+        self._given_up = self._left_in_doubt()
+
+    def _left_in_doubt(self) -> set[str]:
+        """Whatever AlgaPSA takes back of it since: it may stand in QuickBooks, and would twice."""
+        # One that turned up and was deleted there is proven gone: staff had it made again.
+        made_again = {
+            payment_record(row_id)
+            for (kind, row_id), operation in self._open.items()
+            if kind == PUSH_PAYMENT and operation.generation > 1
         }
+        orphans = {record for kind, record, _ in self._dismissed if kind == ExceptionKind.ORPHAN}
+        return orphans - made_again
 
     def judge(self, books: PaymentBooks) -> None:
         """Queue, hold and tell for the payments of one page."""

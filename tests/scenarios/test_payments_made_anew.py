@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 DRIFT = "Applied payment was changed outside the sync"
 FAILING = "Payment push keeps failing in accounting"
+ORPHAN = "Sent to QuickBooks, but its arrival can't be confirmed"
+LONG_ENOUGH = timedelta(minutes=3)
 
 
 @pytest.fixture
@@ -67,4 +70,30 @@ def test_its_deletion_can_still_be_decided_once_making_it_again_was_given_up(
     )
     wanted = {Action.ACCEPT: ("accepted", 4_000), Action.DISMISS: ("live", 0)}
     assert (state, accepted) == wanted[action]
+    settled(world)
+
+
+def test_it_is_made_again_although_its_first_arrival_was_dismissed_as_unclear(world: World) -> None:
+    realm = world.company.realm
+    world.record_in_algapsa(world.exported(10_000), 4_000)
+    world.quickbooks.fault("timeout_after_commit", realm=realm, kind="create", entity="Payment")
+    world.cycle()
+    [first] = world.quickbooks.list(realm, "Payment")
+    world.quickbooks.edit(realm, "Payment", first["Id"], PrivateNote="by hand")
+    world.later(LONG_ENOUGH)
+    world.cycle()
+    decide(world, ORPHAN, Action.DISMISS)
+    world.quickbooks.edit(realm, "Payment", first["Id"], PrivateNote=first["PrivateNote"])
+    world.cycle()
+    assert list(world.links("payment").values()) == [first["Id"]]
+    world.quickbooks.delete(realm, "Payment", first["Id"])
+    world.cycle()
+
+    decide(world, DRIFT, Action.RE_EXPORT)
+    world.cycle()
+
+    [again] = world.quickbooks.list(realm, "Payment")
+    assert again["Id"] != first["Id"]
+    assert list(world.links("payment").values()) == [again["Id"]]
+    assert world.titles() == []
     settled(world)
