@@ -53,12 +53,14 @@ def nightly_sweep(sync_engine: SyncEngineResource) -> Iterator[dg.MaterializeRes
     with sync_engine.engine() as engine:
         swept = list(sweep_companies(engine))
     is_unbroken = not any(each.audited.problem for each in swept)
-    is_whole = not any(each.problem or each.planned_again for each in swept)
+    is_looked_at = not any(each.problem for each in swept)
+    is_whole = is_looked_at and not any(each.planned_again for each in swept)
+    worst = dg.AssetCheckSeverity.WARN if is_looked_at else dg.AssetCheckSeverity.ERROR
     yield dg.MaterializeResult(
         metadata=to_metadata(sweep_panel(swept)),
         check_results=[
             _result(AUDIT_LOG, is_unbroken, audit_sentence(swept), dg.AssetCheckSeverity.ERROR),
-            _result(PAYMENTS, is_whole, sweep_sentence(swept), dg.AssetCheckSeverity.WARN),
+            _result(PAYMENTS, is_whole, sweep_sentence(swept), worst),
         ],
     )
 

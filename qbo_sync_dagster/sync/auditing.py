@@ -35,19 +35,24 @@ def verify_logs(
     with ledger.connect() as connection:
         names = {each.realm: each.company_name for each in connections.every(connection)}
         logged = audit.audited_realms(connection)
-        for realm in (
-            [_realm(connection, company, logged)] if company else sorted({*logged, *names})
-        ):
+        realms = [_realm(connection, company, logged)] if company else sorted({*logged, *names})
+    for realm in realms:
+        # A session of its own: between two logs the caller may be busy for as long as it likes.
+        with ledger.connect() as connection:
             verified = audit.verify(connection, realm, seen)
-            broken = verified.broken
-            yield Audited(
-                realm,
-                names.get(realm, "a forgotten company"),
-                verified.last.sequence,
-                verified.last.digest,
-                broken.sequence if broken else None,
-                broken.sentence if broken else None,
-            )
+        yield _audited(realm, names.get(realm, "a forgotten company"), verified)
+
+
+def _audited(realm: str, company_name: str, verified: audit.Verified) -> Audited:
+    broken = verified.broken
+    return Audited(
+        realm,
+        company_name,
+        verified.last.sequence,
+        verified.last.digest,
+        broken.sequence if broken else None,
+        broken.sentence if broken else None,
+    )
 
 
 def _realm(connection: sa.Connection, company: str, logged: list[str]) -> str:

@@ -16,6 +16,8 @@ from qbo_sync_dagster.sync.engine import SyncEngine
 from qbo_sync_dagster.sync.lost_rows import let_go, lost_of
 
 _PAGE = 1000
+# AlgaPSA has no index on our key: each question for some of them reads all its payments.
+_PAYMENTS_A_QUESTION = 20_000
 _APPLIED = ("apply payment", "reverse payment")
 
 
@@ -62,8 +64,9 @@ def _written(engine: SyncEngine, realm: str) -> Iterator[dict[str, Mapping[str, 
         last = audit.last_of_each(connection, realm, _APPLIED)
     found = {record.removeprefix(start): after["per_invoice"] for record, after in last.items()}
     ids = sorted(found)
-    for first in range(0, len(ids), _PAGE):
-        yield {payment_id: found[payment_id] for payment_id in ids[first : first + _PAGE]}
+    for first in range(0, len(ids), _PAYMENTS_A_QUESTION):
+        portion = ids[first : first + _PAYMENTS_A_QUESTION]
+        yield {payment_id: found[payment_id] for payment_id in portion}
 
 
 def _nets(nets: Mapping[str, int]) -> dict[str, int]:

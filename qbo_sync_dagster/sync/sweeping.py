@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from qbo_sync_dagster.ledger.connections import Connection
 from qbo_sync_dagster.sync.auditing import Audited, verify_logs
 from qbo_sync_dagster.sync.engine import SyncEngine
 from qbo_sync_dagster.sync.sweep import plan_lost_payments
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +43,10 @@ def _swept(engine: SyncEngine, company: Connection, audited: Audited) -> Swept:
         return Swept(audited, plan_lost_payments(engine, company), None)
     except AlgaPsaError as error:
         return Swept(audited, 0, str(error))
+    except Exception as error:  # noqa: BLE001 - one company's fault must not hide the others
+        _LOG.exception("The sweep of realm %s met an unexpected fault.", audited.realm)
+        problem = (
+            f"Its payments were not looked at to the end: an unexpected fault "
+            f"({type(error).__name__}). The log has the details; materialize the sweep again."
+        )
+        return Swept(audited, 0, problem)

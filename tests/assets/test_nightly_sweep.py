@@ -60,4 +60,5 @@ def test_a_side_that_cannot_be_asked_is_told_and_the_logs_are_followed_all_the_s
     assert result.success
     assert checks["audit_log_unbroken"].passed
     assert not checks["payments_as_applied"].passed
+    assert checks["payments_as_applied"].severity is dg.AssetCheckSeverity.ERROR
     assert "Slate Bay IT: " in str(checks["payments_as_applied"].description)
