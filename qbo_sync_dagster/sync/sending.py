@@ -192,13 +192,14 @@ def _send(
         answers = _ask(ctx, letters, batch_id)
     except (NoAnswerError, ThrottledError, ConnectionDeadError) as error:
         sent.stopped = error
-        # That a repeat did not arrive says nothing about the first send: the id stays in use.
+        # That a repeat did not arrive says nothing about the first send: the id stays in use,
+        # as it does for each item of one that was let in as a whole.
         if is_repeat or (isinstance(error, NoAnswerError) and error.sent):
             sent.in_doubt = len(letters)
         else:
             _never_arrived(ctx, letters, error)
         return sent
-    _record(ctx, letters, answers, settler, sent)
+    _record(ctx, letters, answers, settler, sent, is_repeat=is_repeat)
     return sent
 
 
@@ -238,6 +239,8 @@ def _record(
     answers: Mapping[str, WriteAnswer | QuickBooksError],
     settler: Settler,
     sent: Sent,
+    *,
+    is_repeat: bool,
 ) -> None:
     done: list[tuple[_Letter, WriteAnswer]] = []
     with ctx.ledger() as connection:
@@ -251,8 +254,11 @@ def _record(
             elif isinstance(answer, NoAnswerError):
                 sent.in_doubt += 1
             else:
-                _withheld(ctx, connection, letter, answer)
                 sent.stopped = sent.stopped or answer
+                if is_repeat:
+                    sent.in_doubt += 1
+                else:
+                    _withheld(ctx, connection, letter, answer)
         if done:
             _done(ctx, connection, done, settler)
     sent.done += len(done)
@@ -319,7 +325,7 @@ def _refused(
 def _withheld(
     ctx: CycleContext, connection: sa.Connection, letter: _Letter, error: QuickBooksError
 ) -> None:
-    """An item that was throttled or refused for the connection's sake: not done, not its fault."""
+    """An item of a first send, throttled or refused for the connection's sake: not its fault."""
     postings.answer(connection, ctx.realm, letter.write.request_id, "absent", code=error.code)
     operations.change(
         connection,

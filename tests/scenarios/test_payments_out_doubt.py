@@ -96,7 +96,7 @@ def test_killed_after_the_send_the_payment_is_found_again(world, monkeypatch) ->
     invoice = world.exported(10_000)
     world.record_in_algapsa(invoice, 4_000)
 
-    def killed(*_: object) -> None:
+    def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -272,6 +272,33 @@ def test_a_repeat_that_was_throttled_keeps_the_request_id_of_the_first_send(worl
     sent = world.in_ledger("SELECT state FROM postings WHERE entity = 'Payment'")
     assert sent == [("done",)]
     in_step(world, invoice, 40)
+
+
+def test_an_item_that_was_throttled_in_a_repeat_keeps_the_request_id_of_the_first_send(
+    world,
+) -> None:
+    invoice = world.exported(10_000)
+    for cents in (3_000, 4_000):
+        world.record_in_algapsa(invoice, cents)
+    world.quickbooks.fault("timeout_before", realm=world.company.realm, kind="batch")
+    world.cycle()
+    world.later(LONG_ENOUGH)
+    world.quickbooks.fault("fault:3001", realm=world.company.realm, kind="create")
+
+    results, _ = world.stages()
+
+    posted = results[Stage.POSTED_OPERATIONS]
+    assert (posted.done, posted.in_doubt) == (1, 1)
+    states = "SELECT state FROM postings WHERE entity = 'Payment'"
+    assert sorted(world.in_ledger(states)) == [("done",), ("sent",)]
+    assert list(world.operations().values()) == ["posting"]
+    world.cycle()
+    assert len(amounts(world)) == 1
+
+    world.later(LONG_ENOUGH)
+    world.cycle()
+
+    in_step(world, invoice, 30, 40)
 
 
 def test_a_payment_of_ours_that_is_voided_there_is_no_void_that_might_be_the_application(
