@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -151,13 +151,17 @@ def audited_realms(connection: sa.Connection) -> list[str]:
 
 
 def last_of_each(
-    connection: sa.Connection, realm: str, effects: Sequence[str]
+    connection: sa.Connection,
+    realm: str,
+    effects: Sequence[str],
+    records: Collection[str] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """What the newest of these effects left behind, by record."""
+    """What the newest of these effects left behind, by record: by each that has one, or of some."""
+    named = audit_log.c.record.in_(sorted(records)) if records is not None else sa.true()
     query = (
         sa.select(audit_log.c.record, audit_log.c.after)
         .distinct(audit_log.c.record)
-        .where(audit_log.c.realm == realm, audit_log.c.effect.in_(list(effects)))
+        .where(audit_log.c.realm == realm, audit_log.c.effect.in_(list(effects)), named)
         .order_by(audit_log.c.record, audit_log.c.sequence.desc())
     )
     return {row.record: row.after for row in connection.execute(query)}

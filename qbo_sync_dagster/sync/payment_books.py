@@ -30,6 +30,7 @@ from qbo_sync_dagster.ledger.payment_links import PaymentLink
 from qbo_sync_dagster.sync.before_go_live import chosen_early
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.history import waiting_rows
+from qbo_sync_dagster.sync.lost_applied import lost_applied
 from qbo_sync_dagster.sync.lost_rows import lost_of
 from qbo_sync_dagster.sync.outbound import load_scope
 
@@ -87,6 +88,8 @@ class PaymentBooks:
     invoice_links: Mapping[str, Link] = field(default_factory=dict)
     # Links on these invoices whose row AlgaPSA has lost.
     lost: tuple[PaymentLink, ...] = ()
+    # QuickBooks' payments on invoices with something to push, whose rows AlgaPSA has lost.
+    lost_applied: frozenset[str] = frozenset()
 
     def receipts(self) -> Iterable[Receipt]:
         """Every receipt on the invoices."""
@@ -114,6 +117,14 @@ class PaymentBooks:
             invoice_id
             for invoice_id, money in self.money.items()
             if money.refunds or any(self._is_open(receipt) for receipt in money.receipts)
+        }
+
+    def to_push(self) -> set[str]:
+        """Invoices with a receipt that has no QuickBooks payment."""
+        return {
+            receipt.invoice_id
+            for receipt in self.receipts()
+            if receipt.net > 0 and receipt.row_id not in self.pushed
         }
 
     def _is_open(self, receipt: Receipt) -> bool:
@@ -155,10 +166,15 @@ def load_books(
     wanted = sorted(money if with_documents else books.needs_document())
     if not wanted:
         return books
-    return _with_documents(ctx, books, wanted)
+    return _with_documents(ctx, books, wanted, by_invoice)
 
 
-def _with_documents(ctx: CycleContext, books: PaymentBooks, wanted: Sequence[str]) -> PaymentBooks:
+def _with_documents(
+    ctx: CycleContext,
+    books: PaymentBooks,
+    wanted: Sequence[str],
+    rows: Mapping[str, Collection[PaymentRecord]],
+) -> PaymentBooks:
     headers = ctx.algapsa.document_headers(wanted)
     with ctx.reading() as connection:
         linked = links.by_algapsa_id(connection, ctx.realm, "invoice", wanted)
@@ -172,9 +188,11 @@ def _with_documents(ctx: CycleContext, books: PaymentBooks, wanted: Sequence[str
         }
         scope = load_scope(ctx, connection, wanted)
         paid = payment_links.of_invoices(connection, ctx.realm, linked)
+        to_push = [linked[each] for each in sorted(books.to_push() & linked.keys())]
+        gone = lost_applied(connection, ctx.realm, to_push, rows, paid)
     lost = tuple(lost_of(ctx.algapsa, paid))
     # Not planned yet, they wait like every payment that AlgaPSA does not show.
-    unshown = books.choices.waiting.union(link.quickbooks_id for link in lost)
+    unshown = books.choices.waiting.union(gone, (link.quickbooks_id for link in lost))
     documents = {}
     for header in headers:
         link = linked.get(header.invoice_id)
@@ -187,7 +205,7 @@ def _with_documents(ctx: CycleContext, books: PaymentBooks, wanted: Sequence[str
             export_state=exports.get(header.invoice_id),
             to_export=standing(header, scope),
         )
-    return replace(books, documents=documents, invoice_links=linked, lost=lost)
+    return replace(books, documents=documents, invoice_links=linked, lost=lost, lost_applied=gone)
 
 
 def _document(

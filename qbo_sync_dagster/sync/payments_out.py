@@ -40,6 +40,7 @@ from qbo_sync_dagster.ledger.payment_links import PaymentLink
 from qbo_sync_dagster.sync.adoption import ORPHAN
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.left_unapplied import left_unapplied
+from qbo_sync_dagster.sync.lost_applied import plan_lost
 from qbo_sync_dagster.sync.lost_rows import let_go
 from qbo_sync_dagster.sync.outcome import OutboundOperations
 from qbo_sync_dagster.sync.payment_books import (
@@ -119,9 +120,10 @@ def _pages(ctx: CycleContext, planner: _Planner) -> Iterator[PaymentBooks]:
     ids = sorted({*ids, *older.values()})
     for start in range(0, len(ids), _PAGE):
         books = load_books(ctx, ids[start : start + _PAGE], planner.choices)
-        if books.lost:
+        if books.lost or books.lost_applied:
             with ctx.ledger() as connection:
                 let_go(connection, ctx.realm, books.lost)
+                plan_lost(connection, ctx.realm, books.lost_applied)
         yield books
 
 

@@ -302,6 +302,83 @@ def test_another_payment_on_the_invoice_waits_until_the_lost_one_is_back(
     assert world.titles() == []
 
 
+@pytest.mark.parametrize("change", ["", "noted", "raised"])
+def test_a_payment_of_quickbooks_that_algapsa_lost_and_staff_enter_again_is_not_sent(
+    world: World, backups: Backups, change: str
+) -> None:
+    invoice = world.exported(10_000)
+    restore = backups.algapsa()
+    payment = world.pay((invoice, "40.00"))
+    world.cycle()
+    entered, amount = 4_000, 4_000
+    if change == "noted":
+        world.repay(payment, (invoice, "40.00"), PrivateNote="by cheque")
+    elif change == "raised":
+        restore, entered, amount = backups.algapsa(), 3_000, 7_000
+        world.repay(payment, (invoice, "70.00"))
+    world.cycle()
+    assert sum(world.rows(invoice)) == amount
+    restore()
+
+    row = world.record_in_algapsa(invoice, entered)
+    for _ in range(3):
+        assert world.cycle().outcome == "succeeded"
+
+    assert objects(world)["Payment"] == 1
+    assert sum(world.rows(invoice)) == amount
+    assert world.titles() == ["Same payment on both sides?"]
+    if change != "raised":
+        decide(world, "Same payment on both sides?", Action.MATCH, row)
+        for _ in range(2):
+            assert world.cycle().outcome == "succeeded"
+        assert objects(world)["Payment"] == 1
+        assert world.rows(invoice) == [4_000]
+        assert (world.titles(), world.operations()) == ([], {})
+
+
+def test_other_money_waits_until_a_lost_payment_of_quickbooks_is_back_and_then_goes(
+    world: World, backups: Backups
+) -> None:
+    invoice = world.exported(10_000)
+    restore = backups.algapsa()
+    world.pay((invoice, "40.00"))
+    world.cycle()
+    restore()
+
+    world.record_in_algapsa(invoice, 2_500)
+    world.cycle()
+    assert objects(world)["Payment"] == 1
+    for _ in range(2):
+        assert world.cycle().outcome == "succeeded"
+
+    assert sorted(world.rows(invoice)) == [2_500, 4_000]
+    assert objects(world)["Payment"] == 2
+    assert (world.titles(), world.operations()) == ([], {})
+
+
+def test_a_second_restore_that_brings_a_payment_back_finds_its_payment_in_quickbooks(
+    world: World, backups: Backups
+) -> None:
+    invoice = world.exported(10_000)
+    without = backups.algapsa()
+    row = world.record_in_algapsa(invoice, 4_000)
+    world.cycle()
+    with_it = backups.algapsa()
+    without()
+    sweep(world)
+    world.cycle()
+    assert world.rows(invoice) == [4_000]
+
+    with_it()
+    for _ in range(2):
+        assert world.cycle().outcome == "succeeded"
+
+    assert objects(world)["Payment"] == 1
+    assert world.rows(invoice) == [4_000]
+    assert world.links("payment").keys() == {row}
+    assert (world.titles(), world.operations()) == ([], {})
+
+
 def test_both_sides_set_back_at_once_come_to_agree(world: World, backups: Backups) -> None:
     first, second = world.exported(10_000), world.exported(20_000)
     ledger, algapsa = backups.ledger(), backups.algapsa()
