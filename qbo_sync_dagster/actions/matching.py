@@ -89,7 +89,15 @@ def _pair(case: Case, target: str) -> tuple[str, str]:
     if is_row(case.record_id):
         named = case.named("quickbooks", "Payment")
         return case.record_id, one_of(named, target, "payment of QuickBooks")
-    return one_of(case.named("algapsa", "payment"), target, "payment of AlgaPSA"), case.record_id
+    named = case.named("algapsa", "payment")
+    row_id = one_of(named, target, "payment of AlgaPSA")
+    if not is_row(row_id):
+        listed = f" Named there: {', '.join(named)}." if named else ""
+        raise ActionRefusedError(
+            f"This exception is about QuickBooks payment {case.record_id}: name the payment of "
+            f"AlgaPSA that is the same money, by its id there. {row_id} is none.{listed}"
+        )
+    return row_id, case.record_id
 
 
 def _refuse_unequal(

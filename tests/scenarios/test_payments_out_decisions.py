@@ -115,6 +115,18 @@ def test_payments_of_other_amounts_cannot_be_matched(world) -> None:
         act(world, SETTLED, Action.MATCH, own)
 
 
+def test_matched_with_the_quickbooks_payment_itself_it_says_what_to_name(world) -> None:
+    invoice, payment = same_money(world)
+    [row] = world.payment_rows(invoice)
+
+    with pytest.raises(ActionRefusedError, match="name the payment of AlgaPSA") as refused:
+        act(world, SAME, Action.MATCH, payment)
+
+    assert f"Named there: {row.payment_id}." in str(refused.value)
+    assert world.links("payment") == {}
+    assert world.titles() == [SAME]
+
+
 def test_one_cheque_matches_a_payment_of_each_invoice(world) -> None:
     first, second = world.invoice(10_000), world.invoice(10_000)
     world.cycle()
