@@ -65,7 +65,10 @@ def withdraw_re_export(connection: sa.Connection, case: Case) -> bool:
             withdrawn |= bool(_withdraw(connection, case, link))
     for link in payment_links.closed_of_payments(connection, case.realm, payment):
         # Its drift is open, so it was closed to be made again; that may have been given up since.
-        if not payment_links.of_rows(connection, case.realm, [link.algapsa_id]):
+        # One that is not gone there was closed because AlgaPSA lost its row: it stays so.
+        if _state(link) == "deleted" and not payment_links.of_rows(
+            connection, case.realm, [link.algapsa_id]
+        ):
             withdrawn |= bool(_withdraw(connection, case, link))
             links.update(connection, link.link_id, state="live")
     return withdrawn
@@ -166,8 +169,7 @@ def _file(connection: sa.Connection, case: Case, link: PaymentLink) -> None:
     _withdraw(connection, case, link)
     label = f"Payment {link.quickbooks_id}"
     detail: dict[str, object] = {"re_export": True, "version": link.sync_token, "by": case.by}
-    shown = PaymentView.from_json(link.shown or link.snapshot or {})
-    if shown.state == "deleted":
+    if _state(link) == "deleted":
         # The old object is proven gone: only now, and only by choice, a new one is made.
         links.update(connection, link.link_id, state="closed")
         new = operations.NewOperation(
@@ -176,6 +178,11 @@ def _file(connection: sa.Connection, case: Case, link: PaymentLink) -> None:
     else:
         new = operations.NewOperation(CHANGE_PAYMENT, link.algapsa_id, label, detail=detail)
     operations.queue(connection, case.realm, [new])
+
+
+def _state(link: PaymentLink) -> str:
+    """What became of the payment in QuickBooks, as it was last shown."""
+    return PaymentView.from_json(link.shown or link.snapshot or {}).state
 
 
 def _follow(engine: SyncEngine, connection: sa.Connection, case: Case) -> str:

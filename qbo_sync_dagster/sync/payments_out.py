@@ -305,10 +305,12 @@ class _Planner:
     def finish(self) -> None:
         """Withdraw what is no longer wanted; bring the exceptions in line with the queue."""
         with self._ctx.ledger() as connection:
+            let_go_of = self._without_link(connection)
             outdated = [
                 operation.operation_id
                 for key, operation in self._open.items()
-                if key not in self._wanted and not _must_stay(operation)
+                if key not in self._wanted
+                and not _must_stay(operation, is_linked=key not in let_go_of)
             ]
             operations.change(
                 connection, outdated, "cancelled", reason="no longer to be sent to QuickBooks"
@@ -316,6 +318,15 @@ class _Planner:
             exceptions.raise_all(connection, self._ctx.realm, self._raised)
             self._resolve(connection)
             self._resolve_made_anew(connection)
+
+    def _without_link(self, connection: sa.Connection) -> set[tuple[str, str]]:
+        """Changes that staff filed of payments that AlgaPSA has lost: they concern it no more."""
+        filed = {row_id for kind, row_id in self._open if kind == CHANGE_PAYMENT}
+        if not filed:
+            return set()
+        linked = payment_links.of_rows(connection, self._ctx.realm, filed)
+        lost = filed - {link.algapsa_id for link in linked}
+        return {(CHANGE_PAYMENT, row_id) for row_id in lost}
 
     def _resolve_made_anew(self, connection: sa.Connection) -> None:
         """Close what is told of deleted payments that are not made again: AlgaPSA has none left."""
@@ -397,10 +408,10 @@ def _move(found: Operation, state: str, code: str, key: str) -> tuple[str, str |
     return None
 
 
-def _must_stay(operation: Operation) -> bool:
+def _must_stay(operation: Operation, *, is_linked: bool) -> bool:
     # What may stand in QuickBooks is settled first, and what staff filed is carried out.
     in_doubt = operation.state == "posting" or operation.reason_code == ORPHAN
-    return in_doubt or bool(operation.detail.get("re_export"))
+    return in_doubt or (is_linked and bool(operation.detail.get("re_export")))
 
 
 def _told_of(operation: Operation) -> set[tuple[str, str]]:

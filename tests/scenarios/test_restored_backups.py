@@ -20,6 +20,8 @@ from qbo_sync_dagster.sync.sweep import plan_lost_payments
 from .conftest import Books, World
 from .deciding import decide
 
+DRIFT = "Applied payment was changed outside the sync"
+
 Restore = Callable[[], None]
 
 
@@ -377,6 +379,46 @@ def test_a_second_restore_that_brings_a_payment_back_finds_its_payment_in_quickb
     assert world.rows(invoice) == [4_000]
     assert world.links("payment").keys() == {row}
     assert (world.titles(), world.operations()) == ([], {})
+
+
+def test_a_re_export_of_a_payment_that_a_restored_algapsa_lost_ends(
+    world: World, backups: Backups
+) -> None:
+    invoice = world.exported(10_000)
+    restore = backups.algapsa()
+    world.record_in_algapsa(invoice, 4_000)
+    world.cycle()
+    [payment] = world.links("payment").values()
+    world.repay(payment, (invoice, "30.00"))
+    world.cycle()
+    decide(world, DRIFT, Action.RE_EXPORT)
+    restore()
+
+    sweep(world)
+    for _ in range(2):
+        assert world.cycle().outcome == "succeeded"
+
+    assert (world.titles(), world.operations()) == ([], {})
+    assert world.rows(invoice) == [3_000]
+    assert objects(world)["Payment"] == 1
+
+
+def test_dismissed_drift_links_no_payment_to_a_row_that_a_restored_algapsa_lost(
+    world: World, backups: Backups
+) -> None:
+    invoice = world.exported(10_000)
+    restore = backups.algapsa()
+    world.record_in_algapsa(invoice, 4_000)
+    world.cycle()
+    [payment] = world.links("payment").values()
+    world.repay(payment, (invoice, "30.00"))
+    world.cycle()
+    restore()
+
+    sweep(world)
+    decide(world, DRIFT, Action.DISMISS)
+
+    assert world.links("payment") == {}
 
 
 def test_both_sides_set_back_at_once_come_to_agree(world: World, backups: Backups) -> None:
