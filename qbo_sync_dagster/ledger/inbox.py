@@ -309,7 +309,8 @@ def plan_again(
     """Have the newest version of each settled object planned anew, applied ones included."""
     latest = newest(connection, realm, entity, object_ids)
     again = [each.change_id for each in latest.values() if each.state not in UNSETTLED]
-    settle(connection, realm, again, "received")
+    # Parked, not received: what stands after all is not logged a second time.
+    settle(connection, realm, again, "parked")
     return len(again)
 
 

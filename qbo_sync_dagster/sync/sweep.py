@@ -14,6 +14,8 @@ from qbo_sync_dagster.ledger import audit, inbox, payment_links
 from qbo_sync_dagster.ledger.connections import Connection
 from qbo_sync_dagster.sync.engine import SyncEngine
 from qbo_sync_dagster.sync.lost_rows import let_go, lost_of
+from qbo_sync_dagster.sync.standing_nets import lost_payments
+from qbo_sync_dagster.sync.still_restored import require_payments
 
 _PAGE = 1000
 # AlgaPSA has no index on our key: each question for some of them reads all its payments.
@@ -28,15 +30,11 @@ def plan_lost_payments(engine: SyncEngine, company: Connection) -> int:
     row of AlgaPSA's own that is gone. Returns how many. Without the lease: it only marks changes
     to be planned, which a cycle that runs meanwhile does under its own locks. Raises AlgaPsaError.
     """
+    require_payments(engine, company)
     algapsa = engine.open_algapsa(company)
     lost = _let_go_of_lost(engine, company)
     for written in _written(engine, company.realm):
-        standing = algapsa.standing_payments(company.realm, list(written))
-        differing = [
-            payment_id
-            for payment_id, nets in written.items()
-            if _nets(standing.get(payment_id, {})) != _nets(nets)
-        ]
+        differing = lost_payments(engine, algapsa, company.realm, written)
         with engine.ledger.begin() as connection:
             lost += inbox.plan_again(connection, company.realm, "Payment", differing)
     return lost
@@ -67,7 +65,3 @@ def _written(engine: SyncEngine, realm: str) -> Iterator[dict[str, Mapping[str, 
     for first in range(0, len(ids), _PAYMENTS_A_QUESTION):
         portion = ids[first : first + _PAYMENTS_A_QUESTION]
         yield {payment_id: found[payment_id] for payment_id in portion}
-
-
-def _nets(nets: Mapping[str, int]) -> dict[str, int]:
-    return {invoice_id: int(minor) for invoice_id, minor in nets.items() if minor}
