@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.actions.cases import Case, Choice, decide, settle
 from qbo_sync_dagster.actions.errors import ActionRefusedError
+from qbo_sync_dagster.actions.withdrawing import close_told
 from qbo_sync_dagster.domain.algapsa_records import DocumentHeader
 from qbo_sync_dagster.domain.catalogue import Action, ExceptionKind
 from qbo_sync_dagster.domain.document_changes import is_cancelled, may_be_updated
@@ -235,6 +236,7 @@ def _withdraw(connection: sa.Connection, case: Case, kind: str) -> None:
         )
     ids = [operation.operation_id for operation in filed]
     operations.change(connection, ids, "cancelled", reason=f"accepted: {case.reason}")
+    close_told(connection, case, filed)
 
 
 def _retire(connection: sa.Connection, link: Link, *, difference: int) -> None:

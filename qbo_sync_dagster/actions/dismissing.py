@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.actions.cases import Case, Choice, decide, settle
 from qbo_sync_dagster.actions.payment_drift import withdraw_re_export
+from qbo_sync_dagster.actions.withdrawing import close_told
 from qbo_sync_dagster.domain.catalogue import Action, ExceptionKind
 from qbo_sync_dagster.domain.concerned_operations import concerned_operations
 from qbo_sync_dagster.domain.operation_kinds import UPDATE_DOCUMENT, VOID_DOCUMENT
@@ -54,9 +55,11 @@ def _withdraw(connection: sa.Connection, case: Case) -> bool:
         records = {UPDATE_DOCUMENT: case.record_id, VOID_DOCUMENT: case.record_id}
         states = {"queued"}
     waiting = [
-        operation.operation_id
+        operation
         for operation in operations.of_records(connection, case.realm, records, lock=True)
         if operation.state in states
     ]
-    operations.change(connection, waiting, "cancelled", reason=f"dismissed: {case.reason}")
+    ids = [operation.operation_id for operation in waiting]
+    operations.change(connection, ids, "cancelled", reason=f"dismissed: {case.reason}")
+    close_told(connection, case, waiting)
     return bool(waiting)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from qbo_sync_dagster.actions.cases import Case, Choice, decide, note
 from qbo_sync_dagster.actions.errors import ActionRefusedError
+from qbo_sync_dagster.actions.withdrawing import close_told
 from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.domain.operation_kinds import UPDATE_DOCUMENT, VOID_DOCUMENT
 from qbo_sync_dagster.ledger import document_links, operations
@@ -67,6 +68,8 @@ def _file(connection: sa.Connection, case: Case, kind: str, instead_of: str) -> 
     label = _label(link)
     new = operations.NewOperation(kind, case.record_id, label, detail=_seen(case, link))
     operations.queue(connection, case.realm, [new])
+    overtaken = [operation for operation in filed if operation.kind == instead_of]
+    close_told(connection, case, overtaken)
     note(connection, case, before=link.shown)
     return label
 

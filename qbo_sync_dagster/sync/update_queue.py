@@ -23,7 +23,7 @@ from qbo_sync_dagster.sync.references import load_references
 
 CLOSED = "closed period"
 REFUSED = "refused"
-_TOLD = (
+TOLD = (
     ExceptionKind.EXPORT_NOT_READY,
     ExceptionKind.EXPORT_FAILING,
     ExceptionKind.ALREADY_IN_QUICKBOOKS,
@@ -72,7 +72,7 @@ def withdraw_update(
     exceptions.resolve(
         connection,
         ctx.realm,
-        _TOLD,
+        TOLD,
         [f"invoice:{operation.record_id}"],
         "It is no longer to be sent.",
     )

@@ -27,7 +27,7 @@ from qbo_sync_dagster.sync.linked_documents import (
 
 CLOSED = "closed period"
 NOT_POSSIBLE = "not possible"
-_TOLD = (ExceptionKind.VOID_FAILING, ExceptionKind.CLOSED_PERIOD)
+TOLD = (ExceptionKind.VOID_FAILING, ExceptionKind.CLOSED_PERIOD)
 
 
 def file_voids(
@@ -123,7 +123,7 @@ def withdraw_void(
     exceptions.resolve(
         connection,
         ctx.realm,
-        _TOLD,
+        TOLD,
         [f"invoice:{operation.record_id}"],
         "It is no longer to be voided.",
     )

@@ -19,6 +19,7 @@ DRIFT = "Exported invoice was changed in QuickBooks"
 CHANGED = "Exported invoice was changed in AlgaPSA"
 DELETED = "Exported invoice was deleted in AlgaPSA"
 FAILING = "Invoice void keeps failing in accounting"
+EXPORT_FAILING = "Scheduled accounting export keeps failing"
 CLOSED = "Dated in a closed QuickBooks period"
 LONG_ENOUGH = timedelta(minutes=3)
 
@@ -132,6 +133,25 @@ def test_a_refused_re_export_waits_without_calls_and_follows_once_there_is_room(
     world.cycle()
     assert shown(world, found)["TotalAmt"] == 50
     assert (world.titles(), open_operations(world)) == ([], [])
+
+
+def test_a_refused_re_export_leaves_nothing_told_once_the_change_is_accepted(
+    world: World,
+) -> None:
+    invoice = world.exported()
+    world.pay((invoice, "80.00"))
+    world.cycle()
+    [item] = world.do(edits.charge_ids, invoice.invoice_id)
+    world.do(edits.reprice_charge, invoice.invoice_id, item, 5_000)
+    world.cycle()
+    decide(world, CHANGED, Action.RE_EXPORT)
+    world.cycle()
+    assert EXPORT_FAILING in world.titles()
+
+    decide(world, CHANGED, Action.ACCEPT)
+
+    assert (world.titles(), open_operations(world)) == ([], [])
+    settled(world)
 
 
 def test_a_refused_void_waits_without_calls_and_ends_with_the_invoice(world: World) -> None:

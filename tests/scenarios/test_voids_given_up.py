@@ -223,3 +223,47 @@ def test_a_void_that_algapsa_took_back_is_told_no_more_and_never_sent(world: Wor
     world.cycle()
     [found] = world.in_quickbooks(invoice)
     assert Decimal(str(found["TotalAmt"])) == 100
+
+
+def test_a_retried_void_leaves_nothing_told_once_the_change_is_dismissed(
+    world: World, refused: tuple[Books, str]
+) -> None:
+    decide(world, FAILING, Action.RETRY)
+
+    decide(world, CHANGED, Action.DISMISS)
+
+    assert (world.titles(), world.operations()) == ([], {})
+    settled(world)
+
+
+def test_a_void_given_up_is_told_under_no_other_title(world: World) -> None:
+    invoice = world.exported(10_000)
+    world.do(invoices.reopen_invoice, invoice.invoice_id, by_sql=True, today=world.today)
+    world.cycle()
+    decide(world, REOPENED, Action.VOID)
+    world.pay((invoice, "40.00"))
+    world.cycle()
+    close_books(world, world.today.isoformat())
+    decide(world, FAILING, Action.RETRY)
+    world.cycle()
+    assert {FAILING, CLOSED} <= set(world.titles())
+
+    decide(world, FAILING, Action.ACCEPT)
+
+    assert not {FAILING, CLOSED} & set(world.titles())
+    assert world.operations() == {}
+
+
+def test_a_re_export_instead_takes_the_failed_void_and_its_title_back(
+    world: World, refused: tuple[Books, str]
+) -> None:
+    invoice, _ = refused
+
+    decide(world, CHANGED, Action.RE_EXPORT)
+
+    assert world.titles() == [CHANGED]
+    world.cycle()
+    [found] = world.in_quickbooks(invoice)
+    assert Decimal(str(found["TotalAmt"])) == 120
+    assert world.titles() == []
+    settled(world)
