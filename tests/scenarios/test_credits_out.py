@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -13,6 +14,8 @@ from qbo_sync_dagster.actions.resolving import Resolution, resolve
 from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.sandbox.algapsa import credit, tenants
 from qbo_sync_dagster.sandbox.algapsa.charges import Charge
+
+from .conftest import TIME_ZONE
 
 FAILING = "Credit application keeps failing in accounting"
 DRIFT = "Applied payment was changed outside the sync"
@@ -74,7 +77,8 @@ def test_an_application_links_memo_and_invoice_in_one_payment_of_nothing(world) 
     world.cycle()
 
     [made] = linking(world)
-    assert made["TxnDate"] == world.today.isoformat()
+    there = world.engine.now().astimezone(ZoneInfo(TIME_ZONE)).date()
+    assert made["TxnDate"] == there.isoformat()
     assert made["PrivateNote"].startswith("[sync:")
     assert balance(world, invoice) == Decimal(70)
     assert remaining(world) == [Decimal(0)]

@@ -19,6 +19,8 @@ def _entered_there(world, number, amount="80.00", client=0):
         company.customers[world.clients[client]],
         [(company.item, amount)],
         DocNumber=number,
+        # The day there is not always the day in UTC.
+        TxnDate=world.today.isoformat(),
     )
     return str(made["Id"])
 
