@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from qbo_sync_dagster.ledger.errors import DoubleLinkError
-from qbo_sync_dagster.ledger.tables import links
+from qbo_sync_dagster.ledger.tables import inbound_changes, links
 
 PUSHED_ORIGINS = ("exported", "adopted")
 
@@ -113,6 +113,28 @@ def closed_of_payments(
     return _links(
         connection, realm, _any(links.c.quickbooks_id, payment_ids), links.c.state == "closed"
     )
+
+
+def let_go_unread(connection: sa.Connection, realm: str) -> set[str]:
+    """QuickBooks' own payments that lost their row in AlgaPSA and that no poll ever brought.
+
+    They were paired as history, and nothing but a read brings them into the inbox.
+    """
+    is_in_inbox = sa.exists().where(
+        inbound_changes.c.realm == links.c.realm,
+        inbound_changes.c.entity == "Payment",
+        inbound_changes.c.object_id == links.c.quickbooks_id,
+    )
+    rows = connection.execute(
+        sa.select(links.c.quickbooks_id).where(
+            links.c.realm == realm,
+            links.c.kind == "payment",
+            links.c.state == "closed",
+            links.c.origin.not_in(PUSHED_ORIGINS),
+            ~is_in_inbox,
+        )
+    )
+    return set(rows.scalars())
 
 
 def of_invoices(

@@ -22,7 +22,15 @@ from qbo_sync_dagster.domain.connection_notices import (
     not_ready,
 )
 from qbo_sync_dagster.domain.exception_record import ExceptionRecord
-from qbo_sync_dagster.ledger import connections, cycles, exceptions, leases, postings, tokens
+from qbo_sync_dagster.ledger import (
+    connections,
+    cycles,
+    exceptions,
+    leases,
+    payment_links,
+    postings,
+    tokens,
+)
 from qbo_sync_dagster.ledger.errors import LeaseLostError
 from qbo_sync_dagster.ledger.outages import outage, translated_outages
 from qbo_sync_dagster.quickbooks.errors import ConnectionDeadError, QuickBooksError
@@ -284,7 +292,7 @@ class _Cycle:
         lost = unlinked_payments(self._ctx)
         if polled is not None:
             read_imported_links(self._ctx)
-            read_payments(self._ctx, set().union(*lost.values()))
+            read_payments(self._ctx, self._unread().union(*lost.values()))
             lost = {}
         accept_small_differences(self._ctx)
         customers = apply_customers(self._ctx)
@@ -312,6 +320,10 @@ class _Cycle:
             rows_written=payments.rows_written,
             cursor=cursor,
         )
+
+    def _unread(self) -> set[str]:
+        with self._ctx.reading() as connection:
+            return payment_links.let_go_unread(connection, self._ctx.realm)
 
     def _queue(self) -> OutboundOperations:
         reconsider(self._ctx)

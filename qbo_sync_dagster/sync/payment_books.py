@@ -71,7 +71,8 @@ def load_choices(connection: sa.Connection, realm: str) -> Choices:
         ),
         both_real={row: frozenset(payments) for row, payments in both.items()},
         history=waiting_rows(connection, realm),
-        waiting=frozenset(inbox.unsettled_ids(connection, realm, "Payment")),
+        waiting=frozenset(inbox.unsettled_ids(connection, realm, "Payment"))
+        | payment_links.let_go_unread(connection, realm),
         early=chosen_early(connection, realm),
     )
 
