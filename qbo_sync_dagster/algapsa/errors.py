@@ -19,6 +19,10 @@ class AlgaPsaMismatchError(AlgaPsaError):
     """The schema or the grants are not what we were built for: run `qbo-sync doctor`."""
 
 
+class AlgaPsaNotReadyError(AlgaPsaError):
+    """The database is not to be believed now: a restore still runs, or the preflight fails."""
+
+
 class AlgaPsaRejectedError(AlgaPsaError):
     """The database refused this record's values: the record waits for a person."""
 

@@ -145,6 +145,11 @@ class AlgaPsa:
         with self._source.snapshot() as snapshot:
             return movements.invoices_of(snapshot, payment_ids)
 
+    def has_payments(self) -> bool:
+        """Whether any payment row is there, of whatever invoice."""
+        with self._source.snapshot() as snapshot:
+            return movements.has_payments(snapshot)
+
     def standing_payments(
         self, realm: str, payment_ids: Collection[str]
     ) -> dict[str, dict[str, int]]:

@@ -75,6 +75,7 @@ _INVOICES_OF = """
     SELECT payment_id::text, invoice_id::text FROM invoice_payments
     WHERE tenant = :tenant AND payment_id = ANY(CAST(:ids AS uuid[]))
 """
+_ANY = "SELECT EXISTS (SELECT 1 FROM invoice_payments WHERE tenant = :tenant)"
 _STANDING = f"""
     SELECT {_KEY}->>'payment', p.invoice_id::text, sum(p.amount)::bigint FROM invoice_payments p
     WHERE p.tenant = :tenant AND p.payment_method = 'quickbooks'
@@ -123,6 +124,11 @@ def invoices_with_own_payments(
     """Invoices that AlgaPSA itself recorded a payment on, dated or created from then on."""
     rows = snapshot.fetch(_OWN, dated_from=dated_from, created_from=created_from)
     return [row[0] for row in rows]
+
+
+def has_payments(snapshot: Snapshot) -> bool:
+    """Whether AlgaPSA shows any payment row at all."""
+    return bool(snapshot.fetch(_ANY)[0][0])
 
 
 def invoices_of(snapshot: Snapshot, payment_ids: Collection[str]) -> dict[str, str]:

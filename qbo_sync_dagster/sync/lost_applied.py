@@ -68,7 +68,10 @@ def plan_lost(connection: sa.Connection, realm: str, lost: Collection[str]) -> N
     """Have the next cycle plan these payments anew."""
     if not lost:
         return
-    inbox.plan_again(connection, realm, "Payment", lost)
+    latest = inbox.newest(connection, realm, "Payment", lost).values()
+    again = [each.change_id for each in latest if each.state not in inbox.UNSETTLED]
+    # Received: what comes of it is logged in any case, and what is lost later is found again.
+    inbox.settle(connection, realm, again, "received")
     effects = [audit.Effect("ledger", _LOST, payment_record(each)) for each in sorted(lost)]
     audit.append(connection, realm, effects)
 

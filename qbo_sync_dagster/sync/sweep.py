@@ -15,6 +15,7 @@ from qbo_sync_dagster.ledger.connections import Connection
 from qbo_sync_dagster.sync.engine import SyncEngine
 from qbo_sync_dagster.sync.lost_rows import let_go, lost_of
 from qbo_sync_dagster.sync.standing_nets import lost_payments
+from qbo_sync_dagster.sync.still_restored import require_payments
 
 _PAGE = 1000
 # AlgaPSA has no index on our key: each question for some of them reads all its payments.
@@ -29,6 +30,7 @@ def plan_lost_payments(engine: SyncEngine, company: Connection) -> int:
     row of AlgaPSA's own that is gone. Returns how many. Without the lease: it only marks changes
     to be planned, which a cycle that runs meanwhile does under its own locks. Raises AlgaPsaError.
     """
+    require_payments(engine, company)
     algapsa = engine.open_algapsa(company)
     lost = _let_go_of_lost(engine, company)
     for written in _written(engine, company.realm):

@@ -12,6 +12,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from qbo_sync_dagster.algapsa.errors import AlgaPsaNotReadyError
 from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.ledger import connections
 from qbo_sync_dagster.sandbox.postgres import EmbeddedServer
@@ -85,6 +86,12 @@ def objects(world: World) -> dict[str, int]:
     """How many objects of each kind QuickBooks holds."""
     kinds = ("Customer", "Invoice", "Payment", "CreditMemo")
     return {kind: len(world.quickbooks.list(world.company.realm, kind)) for kind in kinds}
+
+
+def in_algapsa(world: World, statement: str) -> None:
+    """A statement on AlgaPSA's database behind everybody's back."""
+    with world.owner.begin() as connection:
+        connection.exec_driver_sql(statement)
 
 
 def busy(world: World) -> tuple[Books, Books]:
@@ -338,6 +345,27 @@ def test_a_payment_of_quickbooks_that_algapsa_lost_and_staff_enter_again_is_not_
         assert (world.titles(), world.operations()) == ([], {})
 
 
+def test_a_payment_of_quickbooks_that_is_lost_is_found_again_when_it_is_lost_once_more(
+    world: World,
+) -> None:
+    invoice = world.exported(10_000)
+    world.pay((invoice, "40.00"))
+    world.cycle()
+    for _ in range(2):
+        in_algapsa(
+            world, "UPDATE invoice_payments SET metadata = jsonb_build_object('x', metadata)"
+        )
+        world.record_in_algapsa(invoice, 4_000)
+        world.cycle()
+        assert objects(world)["Payment"] == 1
+
+        # The right backup, before anything came of it.
+        in_algapsa(world, "DELETE FROM invoice_payments WHERE payment_method <> 'quickbooks'")
+        in_algapsa(world, "UPDATE invoice_payments SET metadata = metadata->'x'")
+        world.cycle()
+        assert world.titles() == []
+
+
 def test_other_money_waits_until_a_lost_payment_of_quickbooks_is_back_and_then_goes(
     world: World, backups: Backups
 ) -> None:
@@ -419,6 +447,33 @@ def test_dismissed_drift_links_no_payment_to_a_row_that_a_restored_algapsa_lost(
     decide(world, DRIFT, Action.DISMISS)
 
     assert world.links("payment") == {}
+
+
+def test_a_sweep_that_meets_a_restore_before_the_payments_are_there_lets_none_go(
+    world: World,
+) -> None:
+    invoices = [world.exported(10_000) for _ in range(6)]
+    for invoice in invoices:
+        world.record_in_algapsa(invoice, 4_000)
+    world.cycle()
+    linked = world.links("payment")
+    assert len(linked) == 6
+    in_algapsa(world, "CREATE TABLE kept AS SELECT * FROM invoice_payments")
+    in_algapsa(world, "DELETE FROM invoice_payments")
+
+    with pytest.raises(AlgaPsaNotReadyError, match="a restore of its database may still run"):
+        sweep(world)
+    assert world.links("payment") == linked
+
+    in_algapsa(world, "INSERT INTO invoice_payments SELECT * FROM kept")
+    assert sweep(world) == 0
+
+
+def test_a_sweep_of_an_algapsa_that_is_not_ready_looks_for_nothing(world: World) -> None:
+    in_algapsa(world, "UPDATE tenants SET suspended_at = now()")
+
+    with pytest.raises(AlgaPsaNotReadyError, match="suspended"):
+        sweep(world)
 
 
 def test_both_sides_set_back_at_once_come_to_agree(world: World, backups: Backups) -> None:
