@@ -197,6 +197,7 @@ def _follow(engine: SyncEngine, connection: sa.Connection, case: Case) -> str:
             "Only a payment that was entered on both sides can be followed. One that came from "
             "AlgaPSA is sent there again, or its change is accepted."
         )
+    taken_back = {}
     for link in linked:
         # A row of ours takes back what was matched: what AlgaPSA took of it since would go twice.
         receipt = receipt_of(engine, connection, case.realm, link.algapsa_id)
@@ -205,6 +206,7 @@ def _follow(engine: SyncEngine, connection: sa.Connection, case: Case) -> str:
                 "AlgaPSA took a part of its payment back itself. Enter there what QuickBooks has "
                 "now and match the two again, or accept the difference."
             )
+        taken_back[link.algapsa_id] = receipt.taken_back
     decisions.decide(
         connection,
         case.realm,
@@ -213,7 +215,7 @@ def _follow(engine: SyncEngine, connection: sa.Connection, case: Case) -> str:
             record=case.exception.record,
             decided_by=case.by,
             reason=case.reason,
-            detail={"version": int(case.exception.version)},
+            detail={"version": int(case.exception.version), "taken_back": taken_back},
         ),
     )
     inbox.reopen(connection, case.realm, "Payment", [case.record_id])

@@ -23,6 +23,7 @@ from qbo_sync_dagster.ledger.payment_links import PaymentLink
 from qbo_sync_dagster.quickbooks.objects import Payment, parse_payment
 from qbo_sync_dagster.sync.context import CycleContext
 from qbo_sync_dagster.sync.credits_in import read_credits
+from qbo_sync_dagster.sync.followed import load_followed
 from qbo_sync_dagster.sync.unsettled import unsettled_pages
 
 # How a decision names a QuickBooks invoice that is not from AlgaPSA.
@@ -85,8 +86,9 @@ def load_payments(ctx: CycleContext) -> Intake:
     if not (read or unreadable):
         return Intake()
     invoice_ids = {invoice for _, payment in read for invoice, _ in payment.invoice_lines}
+    followed = load_followed(ctx, {payment.payment_id for _, payment in read})
     with ctx.reading() as connection:
-        found = _load_links(connection, ctx.realm, [payment for _, payment in read])
+        found = _load_links(connection, ctx.realm, [payment for _, payment in read], followed)
         numbers = _numbers(connection, ctx.realm, invoice_ids - set(found.invoices))
     ours = ctx.algapsa.numbers_in_use(numbers.values())
     invoices = {quickbooks_id: link.algapsa_id for quickbooks_id, link in found.invoices.items()}
@@ -172,7 +174,10 @@ def _end(payment: Payment) -> PaymentEnd | None:
 
 
 def _load_links(
-    connection: sa.Connection, realm: str, payments: Sequence[InboundPayment]
+    connection: sa.Connection,
+    realm: str,
+    payments: Sequence[InboundPayment],
+    followed: Mapping[str, int],
 ) -> _Links:
     invoices = links.paid_invoices(
         connection, realm, {invoice for each in payments for invoice, _ in each.invoice_lines}
@@ -198,6 +203,7 @@ def _load_links(
             if link.is_live_there and link.quickbooks_id not in gone
         ),
         *_decided(connection, realm, ids),
+        followed,
         frozenset(
             each.record.removeprefix(NOT_OURS)
             for each in decisions.of_kind(connection, realm, "not_from_algapsa")
@@ -207,22 +213,18 @@ def _load_links(
 
 def _decided(
     connection: sa.Connection, realm: str, payment_ids: Collection[str]
-) -> tuple[dict[str, frozenset[str]], dict[str, int], dict[str, int]]:
-    """Per payment: invoices where it is other money than AlgaPSA's, and the version accepted or
-    to be followed."""
+) -> tuple[dict[str, frozenset[str]], dict[str, int]]:
+    """Per payment: invoices where it is other money than AlgaPSA's, and the version accepted."""
     records = [payment_record(each) for each in payment_ids]
     both: defaultdict[str, set[str]] = defaultdict(set)
     for each in decisions.of_kind(connection, realm, "both_real", records):
         both[each.record.partition(":")[2]].add(str(each.detail["invoice_id"]))
-    accepted, followed = (
-        {
-            each.record.partition(":")[2]: int(each.detail["version"])
-            for each in decisions.of_kind(connection, realm, kind, records)
-            if "version" in each.detail
-        }
-        for kind in ("accepted", "followed")
-    )
-    return {payment: frozenset(found) for payment, found in both.items()}, accepted, followed
+    accepted = {
+        each.record.partition(":")[2]: int(each.detail["version"])
+        for each in decisions.of_kind(connection, realm, "accepted", records)
+        if "version" in each.detail
+    }
+    return {payment: frozenset(found) for payment, found in both.items()}, accepted
 
 
 def _numbers(connection: sa.Connection, realm: str, invoice_ids: Collection[str]) -> dict[str, str]:

@@ -264,6 +264,19 @@ def test_quickbooks_is_not_followed_beside_what_algapsa_took_back(world, matched
     assert world.rows(invoice) == [4_000, -1_000]
 
 
+def test_what_algapsa_takes_back_after_the_decision_is_not_taken_back_twice(world, matched) -> None:
+    invoice, row, payment = matched
+    world.repay(payment, (invoice, "20.00"))
+    world.cycle()
+    act(world, DRIFT, Action.APPLY)
+    world.do(payments.reverse_payment, row, 1_000)
+
+    world.cycle()
+
+    assert world.rows(invoice) == [4_000, -1_000]
+    assert set(world.titles()) == {DRIFT}
+
+
 def test_a_payment_that_we_pushed_is_never_followed(world) -> None:
     invoice = world.exported(10_000)
     world.record_in_algapsa(invoice, 4_000)
