@@ -55,6 +55,8 @@ class PaymentChangeSettler:
     ) -> None:
         """Somebody changed it: that is told as drift of the payment, and decided first."""
         payment = readable_payment(shown)
+        if payment is None and shown is not None and not shown.deleted:
+            return  # unreadable is not gone: shown as that, staff could have it made twice
         for link in payment_links.of_rows(connection, self._ctx.realm, [posting.record_id]):
             agreed = PaymentView.from_json(link.snapshot or {})
             payment_links.show(

@@ -104,6 +104,13 @@ class _Batch:
                 [payment_record(change.object_id) for change in settled],
                 "It is a payment that AlgaPSA itself received.",
             )
+            exceptions.resolve(
+                connection,
+                self._ctx.realm,
+                [ExceptionKind.UNREADABLE_CHANGE],
+                [f"Payment:{change.object_id}" for change in settled],
+                "A newer version can be read.",
+            )
         return len(settled)
 
     def _show(

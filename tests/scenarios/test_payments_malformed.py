@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from qbo_sync_dagster.sandbox.algapsa import payments
+
 UNREADABLE = "QuickBooks sent a record that can't be read"
+DRIFT = "Applied payment was changed outside the sync"
 
 
 def link_to(world, invoice) -> list[dict[str, str]]:
@@ -113,6 +117,36 @@ def test_a_payment_deleted_after_it_could_not_be_read_is_forgotten(world, spoil)
 
     assert world.titles() == []
     assert world.rows(invoice) == []
+
+
+@pytest.mark.parametrize("kind", ["update", "delete"])
+def test_a_payment_of_ours_that_cannot_be_read_while_its_reversal_is_in_doubt_is_not_called_gone(
+    world, spoil, kind: str
+) -> None:
+    invoice = world.exported(10_000)
+    own = world.record_in_algapsa(invoice, 4_000)
+    world.cycle()
+    [payment] = world.links("payment").values()
+    world.do(payments.reverse_payment, own, 4_000 if kind == "delete" else 1_000)
+    realm = world.company.realm
+    world.quickbooks.fault("drop_before", realm=realm, kind=kind, entity="Payment")
+    world.cycle()
+    assert "posting" in world.operations().values()
+    world.quickbooks.edit(realm, "Payment", payment, Line=[])
+    mend = spoil("Payment", payment, TxnDate=None)
+    world.later(timedelta(minutes=3))
+
+    world.cycle()
+    world.cycle()
+
+    assert world.titles() == [UNREADABLE]
+    assert list(world.links("payment").values()) == [payment]
+
+    mend()
+    world.cycle()
+
+    assert "On invoice" in world.exception(DRIFT).what_happened
+    assert world.titles() == [DRIFT]
 
 
 def test_the_same_version_read_well_later_applies_itself(world, spoil) -> None:
