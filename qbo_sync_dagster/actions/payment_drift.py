@@ -15,6 +15,7 @@ from qbo_sync_dagster.domain.catalogue import Action
 from qbo_sync_dagster.domain.document_view import LIVE
 from qbo_sync_dagster.domain.drift import drift_version
 from qbo_sync_dagster.domain.operation_kinds import CHANGE_PAYMENT, PUSH_PAYMENT
+from qbo_sync_dagster.domain.own_money import Receipt
 from qbo_sync_dagster.domain.payment_view import PaymentView, payment_differences
 from qbo_sync_dagster.ledger import decisions, inbox, links, operations, payment_links
 from qbo_sync_dagster.ledger.payment_links import PaymentLink
@@ -82,6 +83,9 @@ def _accept(engine: SyncEngine, connection: sa.Connection, case: Case) -> str:
         for link in linked:
             snapshot = {"total_minor": receipt.net, "taken_before": link.taken_before}
             links.update(connection, link.link_id, snapshot=snapshot)
+            _keep_as_decided(
+                connection, case, int((link.shown or {}).get("total_minor", 0)), receipt
+            )
     else:
         withdraw_re_export(connection, case)
         linked = payment_links.of_payments(connection, case.realm, [case.record_id])
@@ -91,6 +95,23 @@ def _accept(engine: SyncEngine, connection: sa.Connection, case: Case) -> str:
         raise ActionRefusedError("The payment is linked no more. Nothing was accepted.")
     settle(connection, case, how="accepted")
     return "Each side keeps its payment as it is, and the difference stays on record."
+
+
+def _keep_as_decided(
+    connection: sa.Connection, case: Case, shown_minor: int, receipt: Receipt
+) -> None:
+    """What QuickBooks holds beyond AlgaPSA's payment stands under the decision."""
+    decisions.decide(
+        connection,
+        case.realm,
+        decisions.NewDecision(
+            kind="accepted",
+            record=case.exception.record,
+            amount_minor=shown_minor - receipt.net,
+            decided_by=case.by,
+            reason=case.reason,
+        ),
+    )
 
 
 def _as_seen(case: Case, version: str) -> None:

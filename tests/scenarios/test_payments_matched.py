@@ -202,6 +202,19 @@ def test_accepted_the_change_stays_quickbooks_own(world, matched) -> None:
     settled(world)
 
 
+def test_accepted_what_algapsa_took_back_stands_under_the_decision(world, matched) -> None:
+    invoice, row, _ = matched
+    world.do(payments.reverse_payment, row)
+    world.cycle()
+
+    act(world, DRIFT, Action.ACCEPT)
+
+    query = "SELECT record, amount_minor FROM decisions WHERE kind = 'accepted'"
+    assert world.in_ledger(query) == [(f"payment:{row}", 4_000)]
+    assert world.rows(invoice) == [4_000, -4_000]
+    settled(world)
+
+
 def test_matched_again_a_corrected_payment_is_one_with_algapsas(world, matched) -> None:
     invoice, row, payment = matched
     world.do(payments.reverse_payment, row)
