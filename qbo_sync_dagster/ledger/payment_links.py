@@ -98,12 +98,11 @@ def of_rows(connection: sa.Connection, realm: str, row_ids: Collection[str]) -> 
 
 
 def of_payments(
-    connection: sa.Connection, realm: str, payment_ids: Collection[str]
+    connection: sa.Connection, realm: str, payment_ids: Collection[str], *, lock: bool = False
 ) -> list[PaymentLink]:
-    """The live links of these QuickBooks payments."""
-    return _links(
-        connection, realm, _any(links.c.quickbooks_id, payment_ids), links.c.state == "live"
-    )
+    """The live links of these QuickBooks payments; locked, they stay so in the transaction."""
+    found = sa.and_(_any(links.c.quickbooks_id, payment_ids), links.c.state == "live")
+    return _links(connection, realm, found, lock=lock)
 
 
 def closed_of_payments(
@@ -205,13 +204,14 @@ def replaced_payments(connection: sa.Connection, realm: str, row_ids: Collection
 
 
 def _links(
-    connection: sa.Connection, realm: str, *where: sa.ColumnElement[bool]
+    connection: sa.Connection, realm: str, *where: sa.ColumnElement[bool], lock: bool = False
 ) -> list[PaymentLink]:
-    rows = connection.execute(
+    query = (
         sa.select(*[links.c[name] for name in PaymentLink.__slots__])
         .where(links.c.realm == realm, links.c.kind == "payment", *where)
         .order_by(links.c.link_id)
     )
+    rows = connection.execute(query.with_for_update() if lock else query)
     return [PaymentLink(*row) for row in rows]
 
 

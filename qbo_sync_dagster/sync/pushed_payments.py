@@ -70,10 +70,8 @@ class _Batch:
     def __init__(self, ctx: CycleContext, changes: Sequence[inbox.Change]) -> None:
         self._ctx = ctx
         self._changes = changes
-        ids = [change.object_id for change in changes]
         with ctx.reading() as connection:
-            linked = payment_links.of_payments(connection, ctx.realm, ids)
-        self._known = {link.quickbooks_id: link for link in linked}
+            self._seen = self._links(connection)
 
     def settle(self) -> int:
         """Show what QuickBooks holds on the links; adopt what carries our marker."""
@@ -81,13 +79,15 @@ class _Batch:
         marked = [
             (change, payment)
             for change, payment in read
-            if payment and change.object_id not in self._known and markers_in(payment.private_note)
+            if payment and change.object_id not in self._seen and markers_in(payment.private_note)
         ]
         rows = _Rows(self._ctx, [payment for _, payment in marked]) if marked else None
         settled: list[inbox.Change] = []
         with self._ctx.ledger() as connection:
+            # Again: the sweep may have let one go meanwhile, and the change is its own then.
+            known = self._links(connection, lock=True)
             for change, payment in read:
-                link = self._known.get(change.object_id)
+                link = known.get(change.object_id)
                 if link is not None and link.is_pushed:
                     is_ours = self._show(connection, change, payment, link)
                 elif link is None and payment and rows:
@@ -112,6 +112,11 @@ class _Batch:
                 "A newer version can be read.",
             )
         return len(settled)
+
+    def _links(self, connection: sa.Connection, *, lock: bool = False) -> dict[str, PaymentLink]:
+        ids = [change.object_id for change in self._changes]
+        found = payment_links.of_payments(connection, self._ctx.realm, ids, lock=lock)
+        return {link.quickbooks_id: link for link in found}
 
     def _show(
         self,

@@ -5,13 +5,15 @@ Backups are real copies of the database, put back in its place while QuickBooks 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import pytest
 
 from qbo_sync_dagster.domain.catalogue import Action
+from qbo_sync_dagster.quickbooks.objects import Payment, parse_payment
 from qbo_sync_dagster.sandbox.postgres import EmbeddedServer
+from qbo_sync_dagster.sync import pushed_payments
 from qbo_sync_dagster.sync.outcome import Stage, StageOutcome
 
 from .conftest import Books, World
@@ -115,3 +117,31 @@ def test_let_go_while_a_cycle_runs_it_is_waited_for_and_nothing_is_sent_beside_i
     assert sorted(bare_world.rows(invoice)) == [2_000, 5_000]
     assert len(in_quickbooks(bare_world)) == 2
     assert (bare_world.titles(), bare_world.operations()) == ([], {})
+
+
+def test_a_payment_let_go_while_a_cycle_recognises_its_change_is_not_lost(
+    world: World, backups: Backups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    invoice = world.exported(10_000)
+    restore = backups.algapsa()
+    world.record_in_algapsa(invoice, 4_000)
+    for _ in range(2):
+        world.cycle()
+    restore()
+    [payment] = in_quickbooks(world)
+    world.quickbooks.edit(world.company.realm, "Payment", payment, PaymentRefNum="1187")
+    swept: list[int] = []
+
+    def parsed(payload: Mapping[str, object]) -> Payment:
+        if not swept:
+            swept.append(sweep(world))
+        return parse_payment(payload)
+
+    monkeypatch.setattr(pushed_payments, "parse_payment", parsed)
+    for _ in range(2):
+        assert world.cycle().outcome == "succeeded"
+
+    assert len(swept) == 1
+    assert world.rows(invoice) == [4_000]
+    assert in_quickbooks(world) == [payment]
+    assert (world.titles(), world.operations()) == ([], {})
